@@ -1,0 +1,73 @@
+"""The ``ganbench`` command: finds the subcommand's module only when it is called."""
+
+import importlib
+import sys
+
+import click
+
+from ganbench import __version__
+
+COMMANDS = {
+    "run": "Run a study, or go on with it, and write its report.",
+    "show": "Print a study file resolved, with the origin of each key.",
+    "schema": "Print the JSON schema of study files, plugins' parameters included.",
+    "plugins": "List the plugins, or show one's method card and parameters.",
+    "report": "Write a study's report again, from its ledger.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a subcommand's module on use: ``--help`` needs neither torch nor optuna."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"ganbench.cli.{name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with:  ganbench run tricks --quick",
+)
+@click.version_option(__version__, prog_name="ganbench")
+def cli() -> None:
+    """Find out which GAN trick helps, by how much, how surely, and at what cost.
+
+    A study file names a baseline, the factors to try and the seeds; `run` trains every arm
+    at every seed, measures it, and writes a report with the verdicts.
+    """
+
+
+def main() -> None:
+    """Run the command line; a user's error ends with its message and exit code 2."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except Exception as error:
+        from ganbench.plugin.errors import GanbenchError
+
+        if not isinstance(error, GanbenchError):
+            raise
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.echo(str(error), err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

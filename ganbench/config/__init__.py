@@ -1,0 +1,1 @@
+"""Study files: YAML with line marks, resolved and validated."""

@@ -1,0 +1,201 @@
+"""What a study file says, once it is read: the validated models."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """Frozen, unknown keys forbidden, no coercion (an int passes for a float)."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def _as_component(value: Any) -> Any:
+    """Let ``dcgan`` stand for ``{name: dcgan}`` and gather the plugin's parameters."""
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, dict) and "parameters" not in value:
+        rest = {key: item for key, item in value.items() if key != "name"}
+        return {**({"name": value["name"]} if "name" in value else {}), "parameters": rest}
+    return value
+
+
+class Component(Strict):
+    """A plugin by name, with its parameters: ``mlp``, or ``{name: mlp, hidden: 128}``."""
+
+    name: str
+    """The plugin's registered name."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Its parameters; in the file they stand beside ``name``."""
+
+
+ComponentField = Annotated[Component, BeforeValidator(_as_component)]
+
+
+class Latent(Strict):
+    """The generator's input."""
+
+    dimension: int = Field(default=64, ge=1, le=4096)
+    """Width of the latent vector."""
+    distribution: Literal["normal", "uniform"] = "normal"
+    """N(0, 1) or U(-1, 1) in each coordinate."""
+
+
+class Optimizer(Strict):
+    """An optimizer; keys that its kind does not have are refused."""
+
+    name: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    """One of torch.optim's."""
+    lr: float = Field(default=2e-4, gt=0, le=10)
+    """Learning rate."""
+    beta1: float = Field(default=0.5, ge=0, lt=1)
+    """Decay of the first moment (adam, adamw)."""
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    """Decay of the second moment (adam, adamw)."""
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    """Momentum (sgd, rmsprop)."""
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    """Weight decay."""
+
+
+class Optimizers(Strict):
+    """One optimizer a role."""
+
+    generator: Optimizer = Optimizer()
+    """Trains G."""
+    discriminator: Optimizer = Optimizer()
+    """Trains D."""
+
+
+class Execution(Strict):
+    """How steps are computed; part of the protocol, since each choice changes numerics."""
+
+    amp: Literal["off", "bf16"] = "off"
+    """Autocast forward passes to bfloat16."""
+    compile: bool = False
+    """Compile the networks with torch.compile (needs a C compiler)."""
+
+
+TrickSetting = dict[str, Any] | bool | None
+"""Parameters of a trick; ``true`` for its defaults; ``false`` or null for off."""
+
+
+class Baseline(Strict):
+    """What every arm starts from."""
+
+    architecture: ComponentField
+    """Generator and discriminator."""
+    objective: ComponentField = Component(name="non-saturating")
+    """What they minimise."""
+    latent: Latent = Latent()
+    """The generator's input."""
+    optimizers: Optimizers = Optimizers()
+    """How they minimise it."""
+    batch_size: int = Field(default=64, ge=2, le=65536)
+    """Real images, and fake images, in each step."""
+    steps: int = Field(default=1000, ge=1, le=10_000_000)
+    """Steps of each trial."""
+    tricks: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Tricks that are on in every arm, each with its parameters."""
+    execution: Execution = Execution()
+    """Precision and compilation."""
+
+
+class ArmSpec(Strict):
+    """One arm of an explicit list."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+=()-]{0,79}$")
+    """How the arm is called in the report."""
+    set: dict[str, Any] = Field(default_factory=dict)
+    """Trick names or dotted baseline paths, each with the value that it has here."""
+
+
+class Design(Strict):
+    """Which cells of the factors become arms."""
+
+    kind: Literal["one-at-a-time", "arms"] = "one-at-a-time"
+    """``one-at-a-time``: the baseline, then each other level of each factor alone."""
+    arms: tuple[ArmSpec, ...] = Field(default=(), strict=False)
+    """The arms of ``kind: arms``, besides the baseline."""
+
+
+class Judgement(Strict):
+    """How a difference becomes a verdict; changing it needs no new training."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Family-wise error rate."""
+    margin: float = Field(default=0.05, gt=0, lt=1)
+    """Equivalence margin: a relative change of the primary metric that does not matter."""
+
+
+class Evaluation(Strict):
+    """How a trial is measured; part of the protocol."""
+
+    primary: str = "fid"
+    """The figure that verdicts are about; lower is better."""
+    metrics: tuple[ComponentField, ...] = Field(
+        default=(Component(name="fid"), Component(name="modes"), Component(name="diversity")),
+        strict=False,
+    )
+    """What is computed at each evaluation."""
+    extractor: ComponentField = Component(name="classifier")
+    """The features of the Fréchet distance; never exchanged silently."""
+    samples: int = Field(default=2000, ge=2, le=1_000_000)
+    """Generated images an evaluation."""
+    every: int = Field(default=100, ge=1)
+    """Steps between evaluations; the last step is always evaluated."""
+    batch_size: int = Field(default=500, ge=1, le=65536)
+    """Images sampled at once: fixed, so that a result does not depend on memory."""
+    batch_norm: Literal["running", "batch"] = "running"
+    """BatchNorm's statistics while sampling."""
+    judgement: Judgement = Judgement()
+    """Error rate and equivalence margin."""
+
+
+class Study(Strict):
+    """A study file: a question, a baseline, factors, a design, seeds, an evaluation."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    """Lower case, digits, - and _; names the report's folder."""
+    question: str = Field(min_length=1)
+    """What the study is to answer; the report opens with it."""
+    dataset: ComponentField
+    """What the generator learns."""
+    baseline: Baseline
+    """What every arm starts from."""
+    factors: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """A trick's name, or a dotted path into the baseline, and its levels, baseline's first."""
+    design: Design = Design()
+    """Which combinations become arms."""
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4), min_length=1, strict=False)
+    """The repetitions: a count, or a list of seeds. A seed pairs the arms."""
+    evaluation: Evaluation = Evaluation()
+    """How trials are measured."""
+
+
+class TrialConfig(Strict):
+    """All that determines a trial but its seed: an arm of the design, resolved."""
+
+    dataset: Component
+    architecture: Component
+    objective: Component
+    latent: Latent
+    optimizers: Optimizers
+    batch_size: int
+    steps: int
+    tricks: dict[str, dict[str, Any]]
+    execution: Execution
+    evaluation: Evaluation
+
+    def key(self) -> str:
+        """Return a hash of the configuration, less the judgement, which changes no number."""
+        content = self.model_dump(mode="json")
+        del content["evaluation"]["judgement"]
+        del content["evaluation"]["primary"]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Data resident on the device."""

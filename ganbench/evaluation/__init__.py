@@ -1,0 +1,1 @@
+"""Extractors, distances, modes, collapse."""

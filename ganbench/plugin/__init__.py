@@ -1,0 +1,92 @@
+"""The public API: everything that a plugin author imports.
+
+Versioned with the package; a change goes through a deprecation. ``docs/plugin-api.md``
+documents every name below.
+"""
+
+from ganbench.plugin.architecture import (
+    Architecture,
+    ArchitectureParameters,
+    Discriminator,
+    Pair,
+)
+from ganbench.plugin.dataset import (
+    Centres,
+    Data,
+    DataError,
+    Dataset,
+    DatasetParameters,
+    Progress,
+)
+from ganbench.plugin.errors import GanbenchError
+from ganbench.plugin.hookspecs import hookimpl
+from ganbench.plugin.host import Host, Kind, PluginError, Registered, UnknownPluginError
+from ganbench.plugin.metric import (
+    Extractor,
+    ExtractorContext,
+    ExtractorParameters,
+    Metric,
+    MetricContext,
+    MetricParameters,
+)
+from ganbench.plugin.objective import Objective, ObjectiveParameters
+from ganbench.plugin.parameters import Annotated, Field, Parameters, Search, search_ranges
+from ganbench.plugin.spec import (
+    ROLES,
+    Buffers,
+    BuildContext,
+    LatentSpec,
+    OptimizerSpec,
+    Role,
+    TrainingSpec,
+)
+from ganbench.plugin.step import Discriminate, DiscriminatorStep, Features, GeneratorStep
+from ganbench.plugin.trick import Stage, Trick, TrickModule, TrickParameters
+
+__all__ = [
+    "ROLES",
+    "Annotated",
+    "Architecture",
+    "ArchitectureParameters",
+    "Buffers",
+    "BuildContext",
+    "Centres",
+    "Data",
+    "DataError",
+    "Dataset",
+    "DatasetParameters",
+    "Discriminate",
+    "Discriminator",
+    "DiscriminatorStep",
+    "Extractor",
+    "ExtractorContext",
+    "ExtractorParameters",
+    "Features",
+    "Field",
+    "GanbenchError",
+    "GeneratorStep",
+    "Host",
+    "Kind",
+    "LatentSpec",
+    "Metric",
+    "MetricContext",
+    "MetricParameters",
+    "Objective",
+    "ObjectiveParameters",
+    "OptimizerSpec",
+    "Pair",
+    "Parameters",
+    "PluginError",
+    "Progress",
+    "Registered",
+    "Role",
+    "Search",
+    "Stage",
+    "TrainingSpec",
+    "Trick",
+    "TrickModule",
+    "TrickParameters",
+    "UnknownPluginError",
+    "hookimpl",
+    "search_ranges",
+]

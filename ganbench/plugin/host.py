@@ -1,0 +1,293 @@
+"""The plugin host: a constructed object that knows what is installed, never a global."""
+
+import difflib
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import pluggy
+
+from ganbench.plugin import hookspecs
+from ganbench.plugin.architecture import Architecture
+from ganbench.plugin.dataset import Dataset
+from ganbench.plugin.errors import GanbenchError
+from ganbench.plugin.metric import Extractor, Metric
+from ganbench.plugin.objective import Objective
+from ganbench.plugin.trick import Trick
+
+Kind = Literal["architecture", "objective", "trick", "dataset", "extractor", "metric"]
+
+BASES: Mapping[Kind, type[Any]] = {
+    "architecture": Architecture,
+    "objective": Objective,
+    "trick": Trick,
+    "dataset": Dataset,
+    "extractor": Extractor,
+    "metric": Metric,
+}
+
+
+class PluginError(GanbenchError):
+    """A plugin that cannot be loaded, or clashes with another. Exit code 2."""
+
+
+class UnknownPluginError(PluginError):
+    """A name that no plugin provides.
+
+    Attributes
+    ----------
+    kind, name : str
+    close : list of str
+        Registered names that look alike, nearest first.
+    known : list of str
+    """
+
+    def __init__(self, kind: Kind, name: str, known: Sequence[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        self.close = difflib.get_close_matches(name, self.known, n=3, cutoff=0.5)
+        hint = f"did you mean {self.close[0]!r}?" if self.close else "known: " + ", ".join(known)
+        super().__init__(f"no {kind} named {name!r}; {hint}")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A plugin class and where it came from.
+
+    Attributes
+    ----------
+    kind : str
+    name : str
+    cls : type
+    source : str
+        The distribution and its version, or the path of a file.
+    builtin : bool
+    """
+
+    kind: Kind
+    name: str
+    cls: type[Any]
+    source: str
+    builtin: bool
+
+    @property
+    def summary(self) -> str:
+        """First line of the class's docstring."""
+        return (inspect.getdoc(self.cls) or "").partition("\n")[0]
+
+    @property
+    def card(self) -> str:
+        """The method card: the module's docstring, or else the class's."""
+        module = sys.modules.get(self.cls.__module__)
+        text = inspect.getdoc(module) if module is not None else None
+        return text or inspect.getdoc(self.cls) or ""
+
+
+class Host:
+    """Loads plugins from the entry-point group ``ganbench`` and from files.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Plugin files, as given with ``--plugin``.
+    entry_points : bool
+        Load installed plugins; a test of a single plugin may turn that off.
+
+    Raises
+    ------
+    PluginError
+        If a plugin cannot be imported, or two provide the same name.
+    """
+
+    def __init__(self, files: Sequence[Path] = (), entry_points: bool = True) -> None:
+        self.files = tuple(Path(file).resolve() for file in files)
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self._sources: dict[str, str] = {}
+        self._registered: dict[Kind, dict[str, Registered]] = {kind: {} for kind in BASES}
+        if entry_points:
+            for point in sorted(metadata.entry_points(group=hookspecs.PROJECT)):
+                source = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+                self._add(_load_entry_point(point, source), point.name, source)
+        for file in self.files:
+            self._add(_load_file(file), str(file), str(file))
+        for kind in BASES:
+            for registered in self._collect(kind):
+                self._claim(registered)
+
+    @property
+    def hook(self) -> pluggy.HookRelay:
+        """The cold plane: call an observer as ``host.hook.on_trial_start(...)``."""
+        return self._manager.hook
+
+    def names(self, kind: Kind) -> list[str]:
+        """Return the registered names of a kind, sorted."""
+        return sorted(self._registered[kind])
+
+    def all(self, kind: Kind) -> list[Registered]:
+        """Return what is registered of a kind, by name."""
+        return [self._registered[kind][name] for name in self.names(kind)]
+
+    def find(self, kind: Kind, name: str) -> Registered:
+        """Return one plugin.
+
+        Raises
+        ------
+        UnknownPluginError
+            If there is none; it carries the names that are close.
+        """
+        try:
+            return self._registered[kind][name]
+        except KeyError:
+            raise UnknownPluginError(kind, name, self.names(kind)) from None
+
+    def create(self, kind: Kind, name: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Return an instance with validated parameters."""
+        cls = self.find(kind, name).cls
+        return cls(cls.Parameters(**(parameters or {})))
+
+    def _add(self, module: ModuleType, name: str, source: str) -> None:
+        self._manager.register(module, name)
+        self._sources[name] = source
+        self._manager.register(_ModuleClasses(module), f"{name} (classes)")
+        self._sources[f"{name} (classes)"] = source
+
+    def _collect(self, kind: Kind) -> Iterator[Registered]:
+        hook = getattr(self._manager.hook, f"register_{kind}s")
+        seen: set[type[Any]] = set()
+        for implementation in hook.get_hookimpls():
+            source = self._sources[implementation.plugin_name]
+            for cls in implementation.function():
+                if cls not in seen:
+                    seen.add(cls)
+                    _check_class(kind, cls, source)
+                    builtin = cls.__module__.startswith("ganbench_plugins.")
+                    yield Registered(kind, cls.name, cls, source, builtin)
+
+    def _claim(self, new: Registered) -> None:
+        registered = self._registered[new.kind]
+        if new.name in registered:
+            old = registered[new.name]
+            raise PluginError(
+                f"two plugins provide the {new.kind} {new.name!r}: {old.source} and {new.source}; "
+                "rename one of them"
+            )
+        registered[new.name] = new
+
+
+class _ModuleClasses:
+    """Registers the plugin classes that a module defines, so that a file needs no hook."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._classes = [
+            value
+            for value in vars(module).values()
+            if inspect.isclass(value)
+            and value.__module__ == module.__name__
+            and isinstance(value.__dict__.get("name", getattr(value, "name", None)), str)
+            and not value.__name__.startswith("_")
+        ]
+
+    def _of(self, kind: Kind) -> list[type[Any]]:
+        return [cls for cls in self._classes if issubclass(cls, BASES[kind])]
+
+    @hookspecs.hookimpl
+    def register_architectures(self) -> Sequence[type[Architecture]]:
+        return self._of("architecture")
+
+    @hookspecs.hookimpl
+    def register_objectives(self) -> Sequence[type[Objective]]:
+        return self._of("objective")
+
+    @hookspecs.hookimpl
+    def register_tricks(self) -> Sequence[type[Trick]]:
+        return self._of("trick")
+
+    @hookspecs.hookimpl
+    def register_datasets(self) -> Sequence[type[Dataset]]:
+        return self._of("dataset")
+
+    @hookspecs.hookimpl
+    def register_extractors(self) -> Sequence[type[Extractor]]:
+        return self._of("extractor")
+
+    @hookspecs.hookimpl
+    def register_metrics(self) -> Sequence[type[Metric]]:
+        return self._of("metric")
+
+
+def _load_entry_point(point: metadata.EntryPoint, source: str) -> ModuleType:
+    try:
+        module = point.load()
+    except Exception as error:
+        raise PluginError(
+            f"the plugin {point.name!r} of {source} cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(module, ModuleType):
+        raise PluginError(f"the entry point {point.name!r} of {source} must name a module")
+    return module
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise PluginError(f"{path}: there is no such plugin file")
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    name = f"ganbench_file_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path}: a plugin file must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise PluginError(f"{path}{_line_in(path, error)}: {_describe(error)}") from error
+    if not any(
+        inspect.isclass(value) and issubclass(value, tuple(BASES.values()))
+        for value in vars(module).values()
+        if getattr(value, "__module__", None) == name
+    ) and not any(hasattr(value, f"{hookspecs.PROJECT}_impl") for value in vars(module).values()):
+        raise PluginError(
+            f"{path}: defines no plugin; expected a subclass of "
+            + ", ".join(base.__name__ for base in BASES.values())
+            + " or a function marked @hookimpl"
+        )
+    return module
+
+
+def _line_in(path: Path, error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        return f":{error.lineno}"
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f":{line}" if line is not None else ""
+
+
+def _describe(error: BaseException) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {text}"
+
+
+def _check_class(kind: Kind, cls: type[Any], source: str) -> None:
+    base: type[Any] = BASES[kind]
+    if not (inspect.isclass(cls) and issubclass(cls, base)):
+        raise PluginError(f"{source}: register_{kind}s gave {cls!r}, not a {base.__name__} class")
+    if not isinstance(getattr(cls, "name", None), str):
+        raise PluginError(f"{source}: the {kind} {cls.__name__} has no `name`")
+    trick: Any = cls
+    if kind == "trick" and not isinstance(getattr(cls, "neutral", None), trick.Parameters):
+        raise PluginError(
+            f"{source}: the trick {trick.name!r} declares no `neutral`, the "
+            f"{cls.__name__}.Parameters at which it must be the identity"
+        )

@@ -1,0 +1,129 @@
+"""The base classes of extractors and metrics, and what they are shown."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from ganbench.plugin.dataset import Data, Progress
+from ganbench.plugin.parameters import Parameters
+
+
+class ExtractorParameters(Parameters):
+    """Base of an extractor's parameters."""
+
+
+class MetricParameters(Parameters):
+    """Base of a metric's parameters."""
+
+
+class ExtractorContext(ABC):
+    """What an extractor may use while it is set up."""
+
+    data: Data
+    progress: Progress
+
+    @abstractmethod
+    def classifier_features(self, images: Tensor) -> Tensor:
+        """Return the penultimate features of the study's classifier, (items, width).
+
+        Trains the classifier on the study's labelled data on first use, or loads it from
+        the cache.
+
+        Raises
+        ------
+        DataError
+            If the data have no labels.
+        """
+
+    @abstractmethod
+    def classifier_protocol(self) -> dict[str, Any]:
+        """Return the classifier's held-out accuracy, seed, recipe and weights' hash."""
+
+
+class Extractor:
+    """Maps images as they would be saved to the features that a distance is taken in."""
+
+    name: ClassVar[str]
+    Parameters: ClassVar[type[ExtractorParameters]] = ExtractorParameters
+
+    def __init__(self, parameters: ExtractorParameters) -> None:
+        self.parameters: Any = parameters
+
+    def applies(self, data: Data) -> tuple[bool, str]:
+        """Say whether the extractor can be used on these data, and if not, why."""
+        return True, ""
+
+    def prepare(self, ctx: ExtractorContext) -> None:
+        """Load or train what ``features`` needs. Called once, before any training."""
+
+    def features(self, items: Tensor) -> Tensor:
+        """Return features, float32, shape (items, width), of uint8 images or points."""
+        raise NotImplementedError
+
+    def protocol(self) -> dict[str, Any]:
+        """Return all that defines the features: weights' hash, resize, layer."""
+        raise NotImplementedError
+
+
+class MetricContext(ABC):
+    """What a metric sees of one evaluation.
+
+    Attributes
+    ----------
+    data : Data
+        The training set, which is the reference.
+    samples : Tensor
+        uint8 images (items, channels, height, width), or points (items, dimensions).
+    features : Tensor, shape (items, width), float32
+        The samples under the study's extractor.
+    """
+
+    data: Data
+    samples: Tensor
+    features: Tensor
+
+    @abstractmethod
+    def frechet_distance(self) -> float:
+        """Return the Fréchet distance between sample and reference features."""
+
+    @abstractmethod
+    def sample_modes(self) -> Tensor | None:
+        """Return each sample's mode, int64 (items,), -1 for none; None without classes.
+
+        The classifier's label for images; for a mixture the nearest centre, if within
+        three standard deviations.
+        """
+
+    @abstractmethod
+    def reference_modes(self) -> Tensor | None:
+        """Return the data's share of each mode, float64 (modes,), summing to 1."""
+
+    @abstractmethod
+    def reference_spread(self) -> float:
+        """Return the mean pairwise feature distance of the data, over a fixed subset."""
+
+    @abstractmethod
+    def sample_spread(self) -> float:
+        """Return the same of the samples, over a subset of the same size."""
+
+
+class Metric:
+    """One or more figures of an evaluation."""
+
+    name: ClassVar[str]
+    Parameters: ClassVar[type[MetricParameters]] = MetricParameters
+    figures: ClassVar[Mapping[str, str]] = {}
+    """Each figure's key and what it means, with its unit and range."""
+
+    def __init__(self, parameters: MetricParameters) -> None:
+        self.parameters: Any = parameters
+
+    def applies(self, data: Data) -> tuple[bool, str]:
+        """Say whether the metric is defined on these data, and if not, why."""
+        return True, ""
+
+    def compute(self, ctx: MetricContext) -> dict[str, float]:
+        """Return the figures, under the keys of ``figures``."""
+        raise NotImplementedError

@@ -1,0 +1,142 @@
+"""What a network, a trick or an objective is told about the trial it is built for."""
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Role = Literal["generator", "discriminator"]
+ROLES: tuple[Role, Role] = ("generator", "discriminator")
+
+
+@dataclass(frozen=True)
+class LatentSpec:
+    """The prior of the generator's input.
+
+    Attributes
+    ----------
+    dimension : int
+        Width of the latent vector.
+    distribution : {"normal", "uniform"}
+        N(0, 1), or U(-1, 1), in each coordinate.
+    """
+
+    dimension: int
+    distribution: Literal["normal", "uniform"] = "normal"
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """An optimizer by its name in ``torch.optim`` and its keyword arguments."""
+
+    name: Literal["adam", "adamw", "sgd", "rmsprop"]
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """The trial as the builder sees it; ``Trick.configure`` may return a changed copy.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(channels, height, width)`` of an image, or ``(dimensions,)`` of a point.
+    latent : LatentSpec
+    batch_size : int
+        Real images, and fake images, in each step.
+    steps : int
+        Steps of the whole trial.
+    optimizers : mapping of role to OptimizerSpec
+    """
+
+    shape: tuple[int, ...]
+    latent: LatentSpec
+    batch_size: int
+    steps: int
+    optimizers: Mapping[Role, OptimizerSpec]
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the data are images: in [-1, 1], so G ends in tanh."""
+        return len(self.shape) == 3
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image, or dimensions of a point."""
+        return self.shape[0]
+
+    def with_changes(self, **changes: Any) -> "TrainingSpec":
+        """Return a copy with some fields replaced."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """What build-time hooks may look at.
+
+    Attributes
+    ----------
+    spec : TrainingSpec
+    pair : str
+        Name of the adversarial pair being built; ``"main"`` for a plain GAN.
+    device : torch.device
+    architecture, objective : str
+        Names of the plugins in use.
+    uses_targets : bool
+        Whether the objective has targets in [0, 1] that label tricks can change.
+    tricks : tuple of str
+        Names of all tricks of the trial, in their resolved order.
+    real_images : Tensor, shape (items, *shape)
+        The whole training set on the device: uint8 for images, float32 for points.
+    generator, discriminator : Module or None
+        The networks of the pair as far as they are built.
+    """
+
+    spec: TrainingSpec
+    pair: str
+    device: torch.device
+    architecture: str
+    objective: str
+    uses_targets: bool
+    tricks: tuple[str, ...]
+    real_images: Tensor
+    generator: nn.Module | None = None
+    discriminator: nn.Module | None = None
+
+
+@dataclass
+class Buffers(MutableMapping[str, Tensor]):
+    """A trick's own tensors and its own random stream, for one adversarial pair.
+
+    Tensors are declared once by ``Trick.make_buffers`` and from then on only *filled*
+    (``buf["sigma"].fill_(0.1)``), so that a step compiled or captured around them stays
+    valid. They are saved and restored with the trial.
+
+    Attributes
+    ----------
+    generator : torch.Generator
+        The trick's random stream. Nobody else draws from it; draw from no other.
+    modules : dict of str to Module
+        What ``Trick.make_modules`` built for this pair.
+    """
+
+    generator: torch.Generator
+    modules: dict[str, nn.Module] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> Tensor:
+        return self.tensors[key]
+
+    def __setitem__(self, key: str, value: Tensor) -> None:
+        self.tensors[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.tensors[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)

@@ -1,0 +1,171 @@
+"""The base class of tricks: the hot plane of hooks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ganbench.plugin.objective import Objective
+from ganbench.plugin.parameters import Parameters
+from ganbench.plugin.spec import Buffers, BuildContext, LatentSpec, Role, TrainingSpec
+from ganbench.plugin.step import DiscriminatorStep, GeneratorStep
+
+
+class TrickParameters(Parameters):
+    """Base of a trick's parameters."""
+
+
+class Stage(IntEnum):
+    """Where a trick stands in a chain, unless ``before`` or ``after`` say more."""
+
+    FIRST = 0
+    NORMAL = 50
+    LAST = 100
+
+
+@dataclass(frozen=True)
+class TrickModule:
+    """A module that a trick brings, and the optimizer role that trains it."""
+
+    module: nn.Module
+    role: Role
+
+
+class Trick:
+    """One trick. Override the hooks that it needs; those left alone cost nothing.
+
+    A trick is constructed once a trial with its validated ``parameters``. State that must
+    survive a restart lives in buffers and modules, or goes through ``state_dict``. Step
+    hooks take and return tensors of static shape and do not look at values: no ``.item()``,
+    no Python branch on data. Branching on ``self.parameters`` is fine.
+    """
+
+    name: ClassVar[str]
+    """The name in study files: lower case with underscores."""
+
+    Parameters: ClassVar[type[TrickParameters]] = TrickParameters
+    neutral: ClassVar[TrickParameters]
+    """Parameters at which the trick is the identity, bit for bit."""
+
+    stage: ClassVar[Stage] = Stage.NORMAL
+    before: ClassVar[tuple[str, ...]] = ()
+    after: ClassVar[tuple[str, ...]] = ()
+    """Tricks that must come after, or before, this one in every chain."""
+
+    conflicts: ClassVar[Mapping[str, str]] = {}
+    """Tricks that cannot be on together with this one, each with the reason."""
+    requires: ClassVar[Mapping[str, str]] = {}
+    """Tricks that must be on for this one to make sense, each with the reason."""
+
+    needs_targets: ClassVar[bool] = False
+    """The trick changes targets in [0, 1]; n/a under an objective that has none."""
+    capturable: ClassVar[bool] = True
+    """The step hooks can be compiled and captured in a CUDA graph."""
+
+    def __init__(self, parameters: TrickParameters) -> None:
+        self.parameters: Any = parameters
+
+    # -- applicability -----------------------------------------------------------------
+    def skip(self, ctx: BuildContext) -> tuple[bool, str]:
+        """Say whether the trick does not apply to this trial, and why.
+
+        Called when the networks are built, before the first ``transform_*``.
+        """
+        return False, ""
+
+    # -- build -------------------------------------------------------------------------
+    def configure(self, spec: TrainingSpec) -> TrainingSpec:
+        """Change the trial's specification before anything is built. Chained."""
+        return spec
+
+    def transform_generator(self, net: nn.Module, ctx: BuildContext) -> nn.Module:
+        """Return the generator, changed in place or replaced. Chained."""
+        return net
+
+    def transform_discriminator(self, net: nn.Module, ctx: BuildContext) -> nn.Module:
+        """Return the discriminator, changed in place or replaced. Chained."""
+        return net
+
+    def make_objective(self, ctx: BuildContext) -> Objective:
+        """Replace the objective. At most one trick of a trial may."""
+        raise NotImplementedError
+
+    def make_optimizer(self, role: Role, params: Sequence[Tensor], ctx: BuildContext) -> Optimizer:
+        """Replace the optimizer of a role. At most one trick of a trial may."""
+        raise NotImplementedError
+
+    def make_latent(self, ctx: BuildContext) -> LatentSpec:
+        """Replace the latent prior. At most one trick of a trial may."""
+        raise NotImplementedError
+
+    def make_modules(self, ctx: BuildContext) -> Mapping[str, TrickModule]:
+        """Bring modules of the trick's own; found again in ``buf.modules``."""
+        return {}
+
+    def make_buffers(self, ctx: BuildContext) -> Mapping[str, Tensor]:
+        """Declare the tensors that the step hooks read, such as a schedule's 0-d value."""
+        return {}
+
+    # -- step --------------------------------------------------------------------------
+    def transform_latent(self, z: Tensor, buf: Buffers) -> Tensor:
+        """Change the latents, shape (batch, latent). Chained."""
+        return z
+
+    def transform_images(self, x: Tensor, is_real: bool, buf: Buffers) -> Tensor:
+        """Augment real and fake images, shape (batch, *shape), in [-1, 1]. Chained."""
+        return x
+
+    def transform_discriminator_input(self, x: Tensor, is_real: bool, buf: Buffers) -> Tensor:
+        """Change what D sees, in D's and in G's half of the step. Chained, after images."""
+        return x
+
+    def transform_targets(self, t: Tensor, is_real: bool, role: Role, buf: Buffers) -> Tensor:
+        """Change the targets, shape (batch, 1), in [0, 1]. Chained.
+
+        ``role`` says whose loss they enter. ``is_real`` says which images they belong to:
+        in the generator's half that is always False.
+        """
+        return t
+
+    def discriminator_penalty(self, step: DiscriminatorStep, buf: Buffers) -> Tensor:
+        """Add a term, 0-d, to D's loss. Summed."""
+        raise NotImplementedError
+
+    def generator_penalty(self, step: GeneratorStep, buf: Buffers) -> Tensor:
+        """Add a term, 0-d, to G's loss. Summed."""
+        raise NotImplementedError
+
+    def generator_objective(self, step: GeneratorStep, buf: Buffers) -> Tensor:
+        """Replace G's loss, 0-d. At most one trick of a trial may."""
+        raise NotImplementedError
+
+    def transform_gradients(
+        self, role: Role, grads: Sequence[Tensor], buf: Buffers
+    ) -> Sequence[Tensor]:
+        """Change a role's gradients, in the order of its parameters. Chained."""
+        return grads
+
+    def after_optimizer_step(self, role: Role, params: Sequence[Tensor], buf: Buffers) -> None:
+        """Act on a role's parameters after its step, in place, without gradients."""
+
+    # -- host --------------------------------------------------------------------------
+    def before_step(self, step: int, buf: Buffers) -> None:
+        """Fill buffers before step ``step`` (counted from 0), without reading any back."""
+
+    def on_evaluate(self, ctx: BuildContext) -> Mapping[str, float]:
+        """Report figures of the trick's own at each evaluation; they enter the ledger."""
+        return {}
+
+    def sampling_generator(self, ctx: BuildContext) -> nn.Module:
+        """Return the generator to sample from. At most one trick of a trial may."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return state beyond buffers and modules: tensors and plain Python values."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` gave."""

@@ -1,0 +1,1 @@
+"""Figures, HTML, Markdown and machine-readable results."""

@@ -1,0 +1,153 @@
+"""What the ledger holds of a study, as statistics and reports read it: no torch here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Outcome = Literal["complete", "diverged", "failed", "pending"]
+Health = Literal["healthy", "partial collapse", "total collapse", "diverged"]
+
+
+@dataclass(frozen=True)
+class EvaluationPoint:
+    """One evaluation of a trial.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    seconds : float
+        Training time so far, evaluations excluded.
+    figures : mapping of str to float
+        What the metrics gave; NaN and infinity are left out.
+    health : str
+        By the rule of ``ganbench.evaluation.collapse``.
+    losses : mapping of str to float
+        Mean losses of D and G since the last evaluation.
+    """
+
+    step: int
+    seconds: float
+    figures: Mapping[str, float]
+    health: Health
+    losses: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One arm at one seed.
+
+    Attributes
+    ----------
+    arm : str
+    seed : int
+    key : str
+        Hash of the resolved configuration.
+    outcome : str
+        A diverged trial is an outcome, not an error; ``pending`` has not ended.
+    evaluations : tuple of EvaluationPoint, by step
+    training_seconds, evaluation_seconds : float
+    steps : int
+        Steps done: fewer than asked for in a trial that diverged.
+    error : str or None
+        Why the trial failed, or at which step it diverged.
+    samples : Path or None
+        PNG of 64 samples (8 by 8 tiles, no gaps, native resolution), the same latents in
+        every arm of a seed; for points a PNG of a scatter plot.
+    details : mapping
+        The resolved order of tricks, the worker, attempts.
+    """
+
+    arm: str
+    seed: int
+    key: str
+    outcome: Outcome
+    evaluations: tuple[EvaluationPoint, ...] = ()
+    training_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    steps: int = 0
+    error: str | None = None
+    samples: Path | None = None
+    details: Mapping[str, Any] | None = None
+
+    def final(self, figure: str) -> float | None:
+        """Return a figure at the last evaluation, None if the trial has no such end."""
+        if self.outcome != "complete" or not self.evaluations:
+            return None
+        return self.evaluations[-1].figures.get(figure)
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm of the design.
+
+    Attributes
+    ----------
+    name : str
+        ``baseline`` for the first.
+    levels : mapping of str to Any
+        What differs from the baseline: factor to level.
+    key : str or None
+        Hash of the configuration; None where the arm does not apply.
+    skipped : str or None
+        Why the arm is n/a.
+    """
+
+    name: str
+    levels: Mapping[str, Any]
+    key: str | None
+    skipped: str | None = None
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """A study as far as it has run.
+
+    Attributes
+    ----------
+    study : mapping
+        The resolved study file, plain values.
+    origins : mapping of str to str
+        Dotted key to ``file:line`` or ``--set``, as ``ganbench show`` prints.
+    arms : tuple of ArmResult, the baseline first
+    trials : tuple of TrialResult
+    protocol : mapping
+        All that defines the numbers: extractor, hashes, counts, reference set.
+    environment : mapping
+        Versions, hardware, threads, workers.
+    command : str
+        What reruns the study.
+    quick : bool
+        Made with ``--quick``: proves that the study runs, and no more.
+    wall_seconds : float
+        Wall time spent on the study, all sessions of it together.
+    data_samples : Path or None
+        PNG of 64 items of the data, as ``TrialResult.samples``.
+    metric_notes : mapping of str to str
+        Each figure's meaning.
+    collapse_rule : str
+        The rule behind ``health``, in words.
+    """
+
+    study: Mapping[str, Any]
+    origins: Mapping[str, str]
+    arms: tuple[ArmResult, ...]
+    trials: tuple[TrialResult, ...]
+    protocol: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    command: str
+    quick: bool = False
+    wall_seconds: float = 0.0
+    data_samples: Path | None = None
+    metric_notes: Mapping[str, str] | None = None
+    collapse_rule: str = ""
+
+    @property
+    def primary(self) -> str:
+        """The figure that verdicts are about."""
+        return str(self.study["evaluation"]["primary"])
+
+    def of_arm(self, name: str) -> dict[int, TrialResult]:
+        """Return an arm's trials by seed."""
+        return {trial.seed: trial for trial in self.trials if trial.arm == name}

@@ -1,0 +1,1 @@
+"""Random streams, the composed step, the loop, checkpoints."""
