@@ -98,6 +98,8 @@ class Host:
         Plugin files, as given with ``--plugin``.
     entry_points : bool
         Load installed plugins; a test of a single plugin may turn that off.
+    classes : sequence of type
+        Plugin classes given directly, as a test of them does.
 
     Raises
     ------
@@ -105,7 +107,12 @@ class Host:
         If a plugin cannot be imported, or two provide the same name.
     """
 
-    def __init__(self, files: Sequence[Path] = (), entry_points: bool = True) -> None:
+    def __init__(
+        self,
+        files: Sequence[Path] = (),
+        entry_points: bool = True,
+        classes: Sequence[type[Any]] = (),
+    ) -> None:
         self.files = tuple(Path(file).resolve() for file in files)
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
@@ -120,6 +127,8 @@ class Host:
         for kind in BASES:
             for registered in self._collect(kind):
                 self._claim(registered)
+        for cls in classes:
+            self._claim_class(cls)
 
     @property
     def hook(self) -> pluggy.HookRelay:
@@ -169,6 +178,15 @@ class Host:
                     _check_class(kind, cls, source)
                     builtin = cls.__module__.startswith("ganbench_plugins.")
                     yield Registered(kind, cls.name, cls, source, builtin)
+
+    def _claim_class(self, cls: type[Any]) -> None:
+        kinds = [kind for kind, base in BASES.items() if issubclass(cls, base)]
+        if not kinds:
+            raise PluginError(f"{cls!r} is no plugin class")
+        _check_class(kinds[0], cls, cls.__module__)
+        known = self._registered[kinds[0]].get(cls.name)
+        if known is None or known.cls is not cls:
+            self._claim(Registered(kinds[0], cls.name, cls, cls.__module__, False))
 
     def _claim(self, new: Registered) -> None:
         registered = self._registered[new.kind]

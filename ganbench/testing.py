@@ -1,0 +1,152 @@
+"""The contract of a trick, as tests to subclass (``class TestMine(TrickContract)``).
+
+A trick passes when it is what it says it is: at its neutral setting nothing at all, and
+switched on a change of the step that leaves everybody else's random draws alone and
+survives a restart bit for bit.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from ganbench.config.model import (
+    Component,
+    Evaluation,
+    Execution,
+    Latent,
+    Optimizers,
+    TrialConfig,
+)
+from ganbench.plugin import Data, Host, Trick
+from ganbench.training import Trial, load, save
+
+STEPS = 6
+BATCH = 8
+
+
+def tiny_data(shape: tuple[int, ...] = (1, 8, 8), items: int = 40) -> Data:
+    """Return random data for a test: uint8 images, or points for a shape of one number."""
+    stream = torch.Generator().manual_seed(1)
+    if len(shape) == 1:
+        return Data("tiny", torch.randn((items, *shape), generator=stream))
+    images = torch.randint(0, 256, (items, *shape), generator=stream, dtype=torch.uint8)
+    return Data("tiny", images)
+
+
+def tiny_config(
+    tricks: Mapping[str, Mapping[str, Any]] | None = None,
+    architecture: str = "dcgan-upsample",
+    architecture_parameters: Mapping[str, Any] | None = None,
+    objective: str = "non-saturating",
+    steps: int = STEPS,
+    **changes: Any,
+) -> TrialConfig:
+    """Return the configuration of a trial that takes a fraction of a second."""
+    small = {"width": 4} if architecture.startswith("dcgan") else {"hidden": 8}
+    return TrialConfig(
+        dataset=Component(name="tiny"),
+        architecture=Component(
+            name=architecture, parameters=dict(architecture_parameters or small)
+        ),
+        objective=Component(name=objective),
+        latent=Latent(dimension=4),
+        optimizers=Optimizers(),
+        batch_size=BATCH,
+        steps=steps,
+        tricks={name: dict(given) for name, given in (tricks or {}).items()},
+        execution=Execution(),
+        evaluation=Evaluation(samples=16, batch_size=8, every=2),
+    ).model_copy(update=changes)
+
+
+def weights(trial: Trial) -> dict[str, Tensor]:
+    """Return a copy of every parameter and buffer of a trial's networks, by name."""
+    return {
+        f"{built.pair.name}.{role}.{name}": value.clone()
+        for built in trial.pairs
+        for role, net in (
+            ("generator", built.pair.generator),
+            ("discriminator", built.pair.discriminator),
+        )
+        for name, value in net.state_dict().items()
+    }
+
+
+def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
+    """Return the names that the two share and that are not equal bit for bit."""
+    return [name for name in one if name in other and not torch.equal(one[name], other[name])]
+
+
+class TrickContract:
+    """Subclass it in a test module, and set ``trick`` and ``parameters``."""
+
+    trick: ClassVar[type[Trick]]
+    """The class under test."""
+    parameters: ClassVar[Mapping[str, Any]] = {}
+    """A setting at which the trick does something."""
+    with_tricks: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Other tricks that it requires, or is best tested with."""
+    architecture: ClassVar[str] = "dcgan-upsample"
+    objective: ClassVar[str] = "non-saturating"
+
+    def make(self, parameters: Mapping[str, Any] | None, seed: int = 3) -> Trial:
+        """Build a tiny trial: with the trick at ``parameters``, or without it for None."""
+        tricks = dict(self.with_tricks)
+        if parameters is not None:
+            tricks[self.trick.name] = dict(parameters)
+        config = tiny_config(tricks, self.architecture, objective=self.objective)
+        host = Host(classes=[self.trick])
+        return Trial(config, seed, tiny_data(), host, torch.device("cpu"))
+
+    def test_neutral_is_the_identity(self) -> None:
+        """Trained at ``neutral``, every weight equals that of a trial without the trick."""
+        without, neutral = self.make(None), self.make(self.trick.neutral.model_dump())
+        without.advance(STEPS)
+        neutral.advance(STEPS)
+        assert differing(weights(without), weights(neutral)) == []  # noqa: S101
+
+    def test_switched_on_changes_the_step(self) -> None:
+        """Trained at ``parameters``, the networks are not those of a trial without it."""
+        without, switched_on = self.make(None), self.make(self.parameters)
+        without.advance(STEPS)
+        switched_on.advance(STEPS)
+        one, other = weights(without), weights(switched_on)
+        assert differing(one, other) or set(one) != set(other)  # noqa: S101
+
+    def test_shared_layers_start_alike(self) -> None:
+        """Before the first step, the layers that both trials have are equal bit for bit."""
+        without, switched_on = self.make(None), self.make(self.parameters)
+        assert differing(weights(without), weights(switched_on)) == []  # noqa: S101
+
+    def test_other_streams_are_undisturbed(self) -> None:
+        """Latents, data order and the layers' stream stand where they stand without it."""
+        without, switched_on = self.make(None), self.make(self.parameters)
+        without.advance(STEPS)
+        switched_on.advance(STEPS)
+        one, other = without.streams.state_dict(), switched_on.streams.state_dict()
+        assert differing(one["named"], other["named"]) == []  # noqa: S101
+        assert differing(one["layers"], other["layers"]) == []  # noqa: S101
+
+    def test_resume_is_exact(self) -> None:
+        """Saved in mid-trial and loaded into a new one, it ends with the same bits."""
+        whole, first, second = (self.make(self.parameters) for _ in range(3))
+        whole.advance(STEPS)
+        first.advance(STEPS // 2)
+        with tempfile.TemporaryDirectory() as folder:
+            save(first, Path(folder) / "trial.pt")
+            load(second, Path(folder) / "trial.pt")
+        second.advance(STEPS)
+        assert differing(weights(whole), weights(second)) == []  # noqa: S101
+        assert torch.equal(whole.loss_log, second.loss_log)  # noqa: S101
+        assert torch.equal(whole.sample(16), second.sample(16))  # noqa: S101
+
+    def test_card_and_parameters_are_documented(self) -> None:
+        """The module has a docstring, and every parameter a description."""
+        host = Host(classes=[self.trick])
+        assert len(host.find("trick", self.trick.name).card) > 40  # noqa: S101
+        fields = self.trick.Parameters.model_fields
+        assert [name for name, field in fields.items() if not field.description] == []  # noqa: S101
