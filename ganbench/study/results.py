@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,6 +78,33 @@ class TrialResult:
             return None
         return self.evaluations[-1].figures.get(figure)
 
+    def best(self, figure: str) -> float | None:
+        """Return a figure's lowest value over the evaluations, None where ``final`` is."""
+        if self.final(figure) is None:
+            return None
+        return min(p.figures[figure] for p in self.evaluations if figure in p.figures)
+
+    def area(self, figure: str) -> float | None:
+        """Return the area under a figure's curve over the steps, divided by their range.
+
+        That is the figure's mean level from the first evaluation to the last, by the
+        trapezoid rule; None where ``final`` is.
+        """
+        if self.final(figure) is None:
+            return None
+        curve = [(p.step, p.figures[figure]) for p in self.evaluations if figure in p.figures]
+        if len(curve) == 1:
+            return curve[0][1]
+        area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(curve))
+        return area / (curve[-1][0] - curve[0][0])
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """Training time of a step, evaluations excluded; None before the first."""
+        if not self.steps or not self.training_seconds:
+            return None
+        return self.training_seconds / self.steps
+
 
 @dataclass(frozen=True)
 class ArmResult:
@@ -98,6 +126,24 @@ class ArmResult:
     levels: Mapping[str, Any]
     key: str | None
     skipped: str | None = None
+
+    @property
+    def changes(self) -> str:
+        """What differs from the baseline, on one line: ``dropout: rate 0.2``."""
+        return "; ".join(f"{factor}: {_level(value)}" for factor, value in self.levels.items())
+
+
+def _level(value: Any) -> str:
+    """Return a factor's level as a reader would say it."""
+    if value is True:
+        return "on"
+    if value is False or value is None:
+        return "off"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_level(item)}" for key, item in value.items()) or "on"
+    if isinstance(value, list | tuple):
+        return ", ".join(_level(item) for item in value)
+    return str(value)
 
 
 @dataclass(frozen=True)
@@ -128,6 +174,9 @@ class StudyResults:
         Each figure's meaning.
     collapse_rule : str
         The rule behind ``health``, in words.
+    item_shape : tuple of int or None
+        Shape of one item of the data: ``(channels, height, width)``, or ``(dimensions,)`` of
+        a point; None where it is not known.
     """
 
     study: Mapping[str, Any]
@@ -142,11 +191,18 @@ class StudyResults:
     data_samples: Path | None = None
     metric_notes: Mapping[str, str] | None = None
     collapse_rule: str = ""
+    item_shape: tuple[int, ...] | None = None
 
     @property
     def primary(self) -> str:
         """The figure that verdicts are about."""
         return str(self.study["evaluation"]["primary"])
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The study's repetitions, whether or not they have run."""
+        seeds = self.study["seeds"]
+        return tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
 
     def of_arm(self, name: str) -> dict[int, TrialResult]:
         """Return an arm's trials by seed."""

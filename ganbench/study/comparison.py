@@ -1,0 +1,103 @@
+"""What comparing an arm with the baseline gives: values that tables and reports read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ganbench.study.results import Outcome
+
+Verdict = Literal["baseline", "helps", "hurts", "no effect", "inconclusive", "n/a"]
+Method = Literal["mean", "signed rank"]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The change of a figure's logarithm, arm against baseline.
+
+    Attributes
+    ----------
+    differences : mapping of int to float
+        Seed to the change; ``inf`` if only the arm diverged, ``-inf`` if only the baseline.
+    estimate, low, high : float
+        Mean and t interval, or Hodges-Lehmann and signed-rank interval; may be infinite.
+    p : float
+        Of the sign-flip test, not corrected.
+    method : {"mean", "signed rank"}
+        The second as soon as a trial among the pairs has diverged, which ranks last.
+    exact : bool
+        Whether every assignment of signs was looked at.
+    """
+
+    differences: Mapping[int, float]
+    estimate: float
+    low: float
+    high: float
+    p: float
+    method: Method
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of trials, with its Wilson interval of level 1 - alpha."""
+
+    count: int
+    total: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row of the verdict table.
+
+    Attributes
+    ----------
+    arm, changes : str
+        Its name, and what differs from the baseline.
+    verdict : str
+    reason : str
+        Why that verdict, in plain words.
+    effect : Effect or None
+        The primary figure at the final step; None without any pair.
+    p_holm : float or None
+        Corrected for the family.
+    best, area : Effect or None
+        Exploratory: the lowest value of the run, and its mean level.
+    mean, deviation : float or None
+        Of the primary figure at the end of the arm's complete trials.
+    outcomes : mapping of str to int
+        Trials that are complete, diverged, failed, pending.
+    collapsed, totally_collapsed, diverged : Rate
+        Of the ended trials: final state partial or total collapse, total collapse alone, and
+        those that diverged; the first and the last do not overlap.
+    seconds_per_step : float or None
+        Median over the arm's complete trials.
+    cost : float or None
+        Seconds a step as a ratio to the baseline's: median over the seeds.
+    left_out : int
+        Seeds of the study that give no pair: failed, pending, or without a positive figure.
+    seeds_needed : int or None
+        For an inconclusive arm: how many seeds in all would settle it, if what was observed
+        is the truth; None if over 200, or if the question does not arise.
+    """
+
+    arm: str
+    changes: str
+    verdict: Verdict
+    reason: str
+    effect: Effect | None
+    p_holm: float | None
+    best: Effect | None
+    area: Effect | None
+    mean: float | None
+    deviation: float | None
+    outcomes: Mapping[Outcome, int]
+    collapsed: Rate
+    totally_collapsed: Rate
+    diverged: Rate
+    seconds_per_step: float | None
+    cost: float | None
+    left_out: int
+    seeds_needed: int | None = None
+    levels: Mapping[str, Any] = field(default_factory=dict)

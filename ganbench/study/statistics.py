@@ -1,0 +1,230 @@
+"""From results to verdicts: each arm against the baseline, paired by seed; no torch here.
+
+The primary figure is compared on the logarithmic scale, where a difference is a relative
+change; lower is better. The family that Holm's method corrects for is declared by the design:
+every arm but the baseline that applies, whether or not it has finished. Intervals are plain
+ones of level 1 - alpha, each on its own. Everything besides the primary figure at the final
+step is exploratory and is not corrected.
+
+**Verdicts.** *no effect*: the interval lies wholly inside the equivalence margin, so that any
+change is too small to matter; this comes first, since a change that is surely there and
+surely too small is still no reason to act, and ``reason`` says which it is. *helps* and
+*hurts*: the interval lies wholly on one side of zero and Holm's p is below alpha; both must
+agree. *n/a*: the arm does not apply, or fewer than two pairs have ended. *inconclusive*: the
+rest.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import expm1, inf, isfinite, log, log1p
+from statistics import fmean, median, stdev
+
+from ganbench.study.comparison import Comparison, Effect, Rate, Verdict
+from ganbench.study.paired import (
+    holm,
+    sign_flip_test,
+    signed_rank_interval,
+    signed_ranks,
+    t_interval,
+    wilson_interval,
+)
+from ganbench.study.planning import MOST_SEEDS, seeds_for_margin, seeds_for_power
+from ganbench.study.results import ArmResult, Outcome, StudyResults, TrialResult
+
+Reading = Callable[[TrialResult], float | None]
+
+
+def compare(results: StudyResults) -> tuple[Comparison, ...]:
+    """Compare every arm with the baseline; one row an arm, the baseline's first."""
+    judgement = results.study["evaluation"]["judgement"]
+    alpha, margin = float(judgement["alpha"]), float(judgement["margin"])
+    baseline, *arms = results.arms
+    rows = [_describe(results, arm, baseline, alpha) for arm in arms]
+    family = [row for row, arm in zip(rows, arms, strict=True) if arm.skipped is None]
+    # An arm that has no p yet stays in the family it was declared in.
+    adjusted = holm([row.effect.p if row.effect else 1.0 for row in family])
+    corrected = {row.arm: p for row, p in zip(family, adjusted, strict=True)}
+    judged = [
+        _judge(row, arm.skipped, corrected.get(row.arm, 1.0), len(family), alpha, margin)
+        for row, arm in zip(rows, arms, strict=True)
+    ]
+    itself = _describe(results, baseline, baseline, alpha)
+    first = replace(
+        itself, effect=None, best=None, area=None, verdict="baseline", left_out=0, cost=None
+    )
+    return (first, *judged)
+
+
+def paired_effect(
+    arm: Mapping[int, TrialResult],
+    baseline: Mapping[int, TrialResult],
+    reading: Reading,
+    alpha: float,
+) -> Effect | None:
+    """Return an arm's effect over the seeds that have ended in both; None without any.
+
+    A single pair has an estimate, and an interval without ends.
+
+    Parameters
+    ----------
+    arm, baseline : mapping of seed to TrialResult
+    reading : callable
+        The figure of a complete trial; positive, or the pair is left out.
+    alpha : float in (0, 1)
+        One less the level of the interval.
+    """
+    differences: dict[int, float] = {}
+    for seed in sorted(arm.keys() & baseline.keys()):
+        ours, theirs = _logarithm(arm[seed], reading), _logarithm(baseline[seed], reading)
+        if ours is not None and theirs is not None:
+            # Both diverged: neither is better.
+            differences[seed] = 0.0 if ours == theirs else ours - theirs
+    if not differences:
+        return None
+    values = list(differences.values())
+    if any("diverged" in (arm[s].outcome, baseline[s].outcome) for s in differences):
+        estimate, low, high = signed_rank_interval(values, alpha)
+        p, exact = sign_flip_test(signed_ranks(values))
+        return Effect(differences, estimate, low, high, p, "signed rank", exact)
+    if len(values) == 1:
+        return Effect(differences, values[0], -inf, inf, 1.0, "mean", True)
+    estimate, low, high = t_interval(values, alpha)
+    p, exact = sign_flip_test(values)
+    return Effect(differences, estimate, low, high, p, "mean", exact)
+
+
+def relative_change(difference: float) -> float:
+    """Return a difference of logarithms as a relative change: -0.2 is a fifth less."""
+    return inf if difference > 700 else expm1(difference)
+
+
+def _logarithm(trial: TrialResult, reading: Reading) -> float | None:
+    """Return a trial's log figure, inf if it diverged, None if it cannot be part of a pair."""
+    if trial.outcome == "diverged":
+        return inf
+    value = reading(trial)
+    return log(value) if value is not None and isfinite(value) and value > 0 else None
+
+
+def _describe(
+    results: StudyResults, arm: ArmResult, baseline: ArmResult, alpha: float
+) -> Comparison:
+    """Return an arm's row without its verdict."""
+    primary = results.primary
+    ours, theirs = results.of_arm(arm.name), results.of_arm(baseline.name)
+    complete = [trial for trial in ours.values() if trial.outcome == "complete"]
+    ended = [trial for trial in ours.values() if trial.outcome in ("complete", "diverged")]
+    finals = [value for t in complete if (value := t.final(primary)) is not None]
+    speeds = {t.seed: t.seconds_per_step for t in complete if t.seconds_per_step}
+    ratios = [
+        speed / reference
+        for seed, speed in speeds.items()
+        if seed in theirs
+        and theirs[seed].outcome == "complete"
+        and (reference := theirs[seed].seconds_per_step)
+    ]
+    states = [t.evaluations[-1].health for t in complete if t.evaluations]
+
+    def rate(count: int) -> Rate:
+        return Rate(count, len(ended), *wilson_interval(count, len(ended), alpha))
+
+    effect = paired_effect(ours, theirs, lambda trial: trial.final(primary), alpha)
+    total = states.count("total collapse")
+    return Comparison(
+        arm=arm.name,
+        changes=arm.changes,
+        levels=arm.levels,
+        verdict="n/a",
+        reason="",
+        effect=effect,
+        p_holm=None,
+        best=paired_effect(ours, theirs, lambda trial: trial.best(primary), alpha),
+        area=paired_effect(ours, theirs, lambda trial: trial.area(primary), alpha),
+        mean=fmean(finals) if finals else None,
+        deviation=stdev(finals) if len(finals) > 1 else None,
+        outcomes=_count_outcomes(results, arm, ours),
+        collapsed=rate(states.count("partial collapse") + total),
+        totally_collapsed=rate(total),
+        diverged=rate(len(ended) - len(complete)),
+        seconds_per_step=median(speeds.values()) if speeds else None,
+        cost=median(ratios) if ratios else None,
+        left_out=len(results.seeds) - (len(effect.differences) if effect else 0),
+    )
+
+
+def _count_outcomes(
+    results: StudyResults, arm: ArmResult, trials: Mapping[int, TrialResult]
+) -> dict[Outcome, int]:
+    """Count an arm's trials; one that the ledger does not know yet is pending."""
+    counts: dict[Outcome, int] = {"complete": 0, "diverged": 0, "failed": 0, "pending": 0}
+    for trial in trials.values():
+        counts[trial.outcome] += 1
+    if arm.skipped is None:
+        counts["pending"] += sum(seed not in trials for seed in results.seeds)
+    return counts
+
+
+def _judge(
+    row: Comparison,
+    skipped: str | None,
+    p_holm: float,
+    family: int,
+    alpha: float,
+    margin: float,
+) -> Comparison:
+    """Return the row with its verdict, by the rules at the top of this module."""
+    effect = row.effect
+    if skipped is not None:
+        reason = f"does not apply: {skipped}"
+        return replace(row, reason=reason, effect=None, best=None, area=None)
+    if effect is None or len(effect.differences) < 2:
+        return replace(row, reason="fewer than two seeds have ended in this arm and the baseline")
+    row = replace(row, p_holm=p_holm)
+    significant = p_holm < alpha and not effect.low <= 0 <= effect.high
+    if log1p(-margin) < effect.low and effect.high < log1p(margin):
+        kind = "a change, but one too small to matter" if significant else "too small to matter"
+        text = f"{kind}: the whole interval lies within {margin:.0%} of the baseline"
+        return replace(row, verdict="no effect", reason=text)
+    if significant:
+        verdict: Verdict = "helps" if effect.high < 0 else "hurts"
+        return replace(row, verdict=verdict, reason="interval and corrected test agree")
+    needed = _seeds_needed(effect, alpha, family, margin)
+    return replace(
+        row,
+        verdict="inconclusive",
+        reason=_why_inconclusive(effect, p_holm, alpha, needed),
+        seeds_needed=needed,
+    )
+
+
+def _seeds_needed(effect: Effect, alpha: float, family: int, margin: float) -> int | None:
+    """Return how many seeds in all would settle an arm, were the truth as observed.
+
+    Either the test finds the effect with 80 % power at the strictest step of Holm's method,
+    or the interval fits into the margin: whichever takes fewer. With diverged trials there
+    is no standard deviation, so their signed ranks stand for the differences (Conover &
+    Iman, 1981), and only the first way is open.
+    """
+    differences = list(effect.differences.values())
+    ranked = effect.method == "signed rank"
+    values = [float(rank) for rank in signed_ranks(differences)] if ranked else differences
+    mean, deviation = fmean(values), stdev(values)
+    size = abs(mean) / deviation if deviation > 0 else (inf if mean else 0.0)
+    counts = [seeds_for_power(size, alpha / family)]
+    if not ranked:
+        counts.append(seeds_for_margin(mean, deviation, alpha, margin))
+    found = [max(count, len(values) + 1) for count in counts if count is not None]
+    return min(found) if found else None
+
+
+def _why_inconclusive(effect: Effect, p_holm: float, alpha: float, needed: int | None) -> str:
+    if effect.low <= 0 <= effect.high:
+        why = "the interval holds both better and worse"
+    elif p_holm >= alpha:
+        why = f"the corrected test does not reach {alpha:g}"
+    else:
+        why = "interval and test disagree"
+    pairs = len(effect.differences)
+    if needed is None:
+        return f"{why}; over {MOST_SEEDS} seeds would be needed"
+    return f"{why}; about {needed - pairs} more seeds would be needed ({needed} in all)"
