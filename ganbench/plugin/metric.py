@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from ganbench.plugin.dataset import Data, Progress
@@ -19,14 +20,25 @@ class MetricParameters(Parameters):
 
 
 class ExtractorContext(ABC):
-    """What an extractor may use while it is set up."""
+    """What an extractor may use while it is set up; it may be kept for ``features``.
+
+    Attributes
+    ----------
+    data : Data
+        The training set.
+    device : torch.device
+        Where ``features`` should compute.
+    progress : callable
+        Shown to the user: a label, the amount done, and the whole amount if known.
+    """
 
     data: Data
+    device: torch.device
     progress: Progress
 
     @abstractmethod
     def classifier_features(self, images: Tensor) -> Tensor:
-        """Return the penultimate features of the study's classifier, (items, width).
+        """Return the penultimate features of the study's classifier, (items, 64), float32.
 
         Trains the classifier on the study's labelled data on first use, or loads it from
         the cache.
@@ -34,7 +46,7 @@ class ExtractorContext(ABC):
         Raises
         ------
         DataError
-            If the data have no labels.
+            If the data are not images of two classes or more.
         """
 
     @abstractmethod
@@ -59,7 +71,10 @@ class Extractor:
         """Load or train what ``features`` needs. Called once, before any training."""
 
     def features(self, items: Tensor) -> Tensor:
-        """Return features, float32, shape (items, width), of uint8 images or points."""
+        """Return features, float32, shape (items, width), of uint8 images or points.
+
+        Called without gradients, in batches, on the samples and on the data alike.
+        """
         raise NotImplementedError
 
     def protocol(self) -> dict[str, Any]:
@@ -101,11 +116,22 @@ class MetricContext(ABC):
         """Return the data's share of each mode, float64 (modes,), summing to 1."""
 
     @abstractmethod
-    def reference_spread(self) -> float:
-        """Return the mean pairwise feature distance of the data, over a fixed subset."""
+    def reference_spread(self, within: bool = False) -> float | None:
+        """Return the mean pairwise feature distance of a fixed subset of the data.
+
+        Parameters
+        ----------
+        within : bool
+            Only over pairs of one mode.
+
+        Returns
+        -------
+        float or None
+            None where there are too few pairs of one mode for a mean, or no modes.
+        """
 
     @abstractmethod
-    def sample_spread(self) -> float:
+    def sample_spread(self, within: bool = False) -> float | None:
         """Return the same of the samples, over a subset of the same size."""
 
 
@@ -125,5 +151,8 @@ class Metric:
         return True, ""
 
     def compute(self, ctx: MetricContext) -> dict[str, float]:
-        """Return the figures, under the keys of ``figures``."""
+        """Return the figures, under keys of ``figures``; leave out what is undefined.
+
+        Must draw no random numbers: the same samples give the same figures.
+        """
         raise NotImplementedError

@@ -1,0 +1,173 @@
+"""What extractors and metrics see: the contexts of the public API, filled in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganbench.data.load import data_hash
+from ganbench.evaluation.classifier import Classifier, obtain_classifier
+from ganbench.evaluation.frechet import Moments, frechet_distance, moments
+from ganbench.evaluation.modes import nearest_mode, shares
+from ganbench.evaluation.spread import mean_distance, mean_distance_within
+from ganbench.plugin import Data, ExtractorContext, MetricContext, Progress
+
+
+class StudyContext(ExtractorContext):
+    """The data, the device and, when it is first asked for, the study's classifier.
+
+    Parameters
+    ----------
+    data : Data
+    device : torch.device
+    cache : Path
+        Where the classifier's weights are kept.
+    progress : callable
+    """
+
+    def __init__(self, data: Data, device: torch.device, cache: Path, progress: Progress) -> None:
+        self.data = data
+        self.device = device
+        self.progress = progress
+        self._cache = cache
+        self._seen: dict[int, tuple[Tensor, Tensor]] = {}
+
+    @cached_property
+    def data_hash(self) -> str:
+        """The data's hash."""
+        return data_hash(self.data)
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """The study's classifier, trained or loaded on first use, on the device."""
+        found = obtain_classifier(self.data, self.data_hash, self._cache, self.progress)
+        found.network.to(self.device)
+        return found
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether the classifier has been asked for."""
+        return "classifier" in self.__dict__
+
+    def classifier_features(self, images: Tensor) -> Tensor:
+        """Return the penultimate features; remembered until `forget`, by batch."""
+        seen = self._seen.get(id(images))
+        if seen is None:
+            # The batch is kept with its features, so that its id stays its own.
+            seen = images, self.classifier.network.features(images.to(self.device))
+            self._seen[id(images)] = seen
+        return seen[1]
+
+    def classifier_protocol(self) -> dict[str, Any]:
+        """Return the classifier's protocol."""
+        return self.classifier.protocol()
+
+    def modes_of(self, batches: list[Tensor]) -> Tensor | None:
+        """Return each item's mode, int64, -1 for none; None if the data have no modes."""
+        if self.data.centres is not None:
+            centres = self.data.centres
+            return torch.cat([nearest_mode(batch, centres) for batch in batches])
+        if self.data.labels is None or not self.data.is_image:
+            return None
+        head = self.classifier.network.head
+        guesses = [head(self.classifier_features(batch)).argmax(dim=1) for batch in batches]
+        return torch.cat(guesses).cpu()
+
+    def mode_shares(self) -> Tensor | None:
+        """Return each mode's share of the data; None if the data have no modes."""
+        if self.data.labels is None:
+            return None
+        return shares(self.data.labels, len(self.data.classes))
+
+    def forget(self) -> None:
+        """Drop the features that were remembered."""
+        self._seen.clear()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What samples are compared with: the whole training set under the extractor.
+
+    Attributes
+    ----------
+    moments : Moments
+        Of all items.
+    features : Tensor, shape (subset, width), float32
+        Of a fixed subset, for distances between items.
+    items : Tensor, shape (subset, *shape)
+        The same items.
+    modes : callable () -> Tensor or None
+        Their modes.
+    shares : Tensor, shape (modes,), or None
+    """
+
+    moments: Moments
+    features: Tensor
+    items: Tensor
+    modes: Callable[[], Tensor | None]
+    shares: Tensor | None
+
+    @cached_property
+    def spread(self) -> float:
+        """Mean distance over all pairs of the subset."""
+        return mean_distance(self.features)
+
+    @cached_property
+    def spread_within(self) -> float | None:
+        """Mean distance over the subset's pairs of one mode."""
+        modes = self.modes()
+        return None if modes is None else mean_distance_within(self.features, modes)
+
+
+class SampleContext(MetricContext):
+    """One evaluation, as the metrics see it.
+
+    Parameters
+    ----------
+    study : StudyContext
+    reference : Reference
+    batches : list of Tensor
+        The samples, in the batches that they were measured in.
+    features : Tensor, shape (items, width), float32
+    """
+
+    def __init__(
+        self, study: StudyContext, reference: Reference, batches: list[Tensor], features: Tensor
+    ) -> None:
+        self.data = study.data
+        self.samples = torch.cat(batches)
+        self.features = features
+        self._study, self._reference, self._batches = study, reference, batches
+
+    @cached_property
+    def _modes(self) -> Tensor | None:
+        return self._study.modes_of(self._batches)
+
+    def frechet_distance(self) -> float:
+        """Return the Fréchet distance between sample and reference features."""
+        return frechet_distance(moments(self.features), self._reference.moments)
+
+    def sample_modes(self) -> Tensor | None:
+        """Return each sample's mode."""
+        return self._modes
+
+    def reference_modes(self) -> Tensor | None:
+        """Return the data's share of each mode."""
+        return self._reference.shares
+
+    def reference_spread(self, within: bool = False) -> float | None:
+        """Return the mean pairwise feature distance of the data's subset."""
+        return self._reference.spread_within if within else self._reference.spread
+
+    def sample_spread(self, within: bool = False) -> float | None:
+        """Return the mean pairwise feature distance of as many samples, the first ones."""
+        count = len(self._reference.features)
+        if not within:
+            return mean_distance(self.features[:count])
+        if self._modes is None:
+            return None
+        return mean_distance_within(self.features[:count], self._modes[:count])

@@ -1,0 +1,321 @@
+"""Measures samples against the data, and says exactly how."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from ganbench.config.model import Component, Evaluation
+from ganbench.evaluation.cache import cache_key, load_if_sound, save_atomically
+from ganbench.evaluation.collapse import Health, describe, judge
+from ganbench.evaluation.context import Reference, SampleContext, StudyContext
+from ganbench.evaluation.frechet import Moments, moments
+from ganbench.evaluation.modes import attainable_modes
+from ganbench.plugin import Data, Extractor, GanbenchError, Host, Kind, Metric, Progress
+
+SUBSET = 500
+"""Items whose pairwise distances are taken."""
+REFERENCE_VERSION = 1
+"""Raised when reference statistics are computed otherwise: part of their cache's key."""
+
+
+class EvaluationError(GanbenchError):
+    """An evaluation that cannot be done on these data; the message says what can."""
+
+
+class Evaluator:
+    """Everything that measures a study's samples, made ready before any training.
+
+    Parameters
+    ----------
+    settings : Evaluation
+        The study's ``evaluation``.
+    data : Data
+        The training set, which is the reference.
+    host : Host
+        Where extractors and metrics come from.
+    device : torch.device
+        Where features are computed.
+    cache : Path
+        A folder, shared by all workers, for the classifier and the reference statistics.
+    progress : callable, optional
+        Told of what takes long: downloads, the classifier, reference features.
+
+    Attributes
+    ----------
+    protocol : dict
+        All that defines the figures, as plain values.
+    metric_notes : dict of str to str
+        Each figure's meaning.
+    collapse_rule : str
+        The rule behind `health`, in words.
+
+    Raises
+    ------
+    EvaluationError
+        If the extractor or a metric does not apply to the data or takes other parameters,
+        or no metric gives the primary figure.
+    DataError
+        If what the extractor needs cannot be had.
+    """
+
+    def __init__(
+        self,
+        settings: Evaluation,
+        data: Data,
+        host: Host,
+        device: torch.device,
+        cache: Path,
+        progress: Progress | None = None,
+    ) -> None:
+        self._settings, self._data, self._host = settings, data, host
+        if len(data.items) < 2:
+            raise EvaluationError(f"{data.name}: has {len(data.items)} items, expected 2 or more")
+        self._extractor: Extractor = self._create("extractor", settings.extractor)
+        self._metrics = self._create_metrics()
+        self._study = StudyContext(data, device, cache, progress or _quiet)
+        with torch.no_grad():
+            self._extractor.prepare(self._study)
+            self._reference = self._load_reference(cache)
+            figures = self._rehearse()
+        self._attainable = self._count_attainable()
+        self.metric_notes = {
+            key: note for metric in self._metrics for key, note in metric.figures.items()
+        }
+        self.collapse_rule = describe(self._attainable, frozenset(figures))
+        self.protocol = self._describe_protocol()
+
+    def evaluate(self, samples: Tensor) -> dict[str, float]:
+        """Return all metrics' figures; the same samples give the same figures.
+
+        Parameters
+        ----------
+        samples : Tensor, shape (items, *shape)
+            uint8 images, or points; two or more.
+
+        Raises
+        ------
+        ValueError
+            If samples are not finite, or not of the data's shape and kind.
+        """
+        data = self._data
+        wrong_type = samples.is_floating_point() == data.is_image
+        if tuple(samples.shape[1:]) != data.shape or len(samples) < 2 or wrong_type:
+            raise ValueError(
+                f"samples of shape {tuple(samples.shape)} and {samples.dtype}, expected two or "
+                f"more like the data, {data.shape} and {data.items.dtype}"
+            )
+        if samples.is_floating_point() and not torch.isfinite(samples).all():
+            raise ValueError("non-finite samples")
+        batches = self._split(samples)
+        with torch.no_grad():
+            return self._measure(batches, self._features(batches))
+
+    def health(self, figures: Mapping[str, float]) -> Health:
+        """Return the state that the figures of an evaluation show."""
+        return judge(figures, self._attainable)
+
+    def _create(self, kind: Kind, component: Component) -> Any:
+        try:
+            plugin = self._host.create(kind, component.name, component.parameters)
+        except ValidationError as error:
+            raise EvaluationError(f"{kind} {component.name!r}: {error}") from None
+        fits, reason = plugin.applies(self._data)
+        if not fits:
+            raise EvaluationError(
+                f"evaluation: the {kind} {component.name!r} does not apply to "
+                f"{self._data.name}: {reason}; {self._alternatives(kind)}"
+            )
+        return plugin
+
+    def _alternatives(self, kind: Kind) -> str:
+        fitting = []
+        for other in self._host.all(kind):
+            try:
+                plugin = self._host.create(kind, other.name)
+            except ValidationError:
+                continue
+            if plugin.applies(self._data)[0]:
+                fitting.append(other.name)
+        return "those that do: " + ", ".join(fitting) if fitting else f"no {kind} does"
+
+    def _create_metrics(self) -> list[Metric]:
+        metrics: list[Metric] = [
+            self._create("metric", component) for component in self._settings.metrics
+        ]
+        givers: dict[str, str] = {}
+        for metric in metrics:
+            for figure in metric.figures:
+                if figure in givers:
+                    raise EvaluationError(
+                        f"evaluation.metrics: {givers[figure]!r} and {metric.name!r} both give "
+                        f"the figure {figure!r}; list one of them once"
+                    )
+                givers[figure] = metric.name
+        if self._settings.primary not in givers:
+            raise EvaluationError(
+                f"evaluation.primary is {self._settings.primary!r}, which no metric of the study "
+                f"gives; they give {', '.join(sorted(givers)) or 'nothing'}"
+            )
+        return metrics
+
+    def _load_reference(self, cache: Path) -> Reference:
+        data, study = self._data, self._study
+        subset = _subset(len(data.items), min(SUBSET, self._settings.samples))
+        key = cache_key(
+            {
+                "version": REFERENCE_VERSION,
+                "data": study.data_hash,
+                "extractor": self._extractor.name,
+                "protocol": self._extractor.protocol(),
+                "subset": len(subset),
+            }
+        )
+        path = cache / f"reference-{key}.pt"
+        found = load_if_sound(path)
+        if found is None or not {"mean", "covariance", "count", "factor", "subset"} <= found.keys():
+            features = self._features(self._split(data.items), "reference")
+            whole = moments(features)
+            found = {
+                "mean": whole.mean.cpu(),
+                "covariance": whole.covariance.cpu(),
+                "count": whole.count,
+                "factor": None if whole.factor is None else whole.factor.cpu(),
+                "subset": features[subset].cpu(),
+            }
+            save_atomically(path, found)
+        items = data.items[subset]
+        return Reference(
+            moments=self._place(found),
+            features=found["subset"],
+            items=items,
+            modes=lambda: study.modes_of(self._split(items)),
+            shares=study.mode_shares(),
+        )
+
+    def _place(self, found: Mapping[str, Any]) -> Moments:
+        device = self._study.device
+        device = torch.device("cpu") if device.type == "mps" else device
+        factor = found["factor"]
+        return Moments(
+            mean=found["mean"].to(device),
+            covariance=found["covariance"].to(device),
+            count=found["count"],
+            factor=None if factor is None else factor.to(device),
+        )
+
+    def _split(self, items: Tensor) -> list[Tensor]:
+        return list(torch.split(items, self._settings.batch_size))
+
+    def _features(self, batches: list[Tensor], label: str | None = None) -> Tensor:
+        done, parts = 0, []
+        total = sum(len(batch) for batch in batches)
+        # A trial's autocast must not reach the instrument that measures it.
+        with torch.autocast(self._study.device.type, enabled=False):
+            for batch in batches:
+                part = self._extractor.features(batch)
+                if part.ndim != 2 or len(part) != len(batch):
+                    raise EvaluationError(
+                        f"the extractor {self._extractor.name!r} gave features of shape "
+                        f"{tuple(part.shape)} for {len(batch)} items, expected (items, width)"
+                    )
+                parts.append(part)
+                done += len(batch)
+                if label is not None:
+                    self._study.progress(f"{label} features", done, total)
+        return torch.cat(parts)
+
+    def _measure(self, batches: list[Tensor], features: Tensor) -> dict[str, float]:
+        context = SampleContext(self._study, self._reference, batches, features)
+        figures: dict[str, float] = {}
+        for metric in self._metrics:
+            given = metric.compute(context)
+            if not given.keys() <= metric.figures.keys():
+                unknown = ", ".join(sorted(given.keys() - metric.figures.keys()))
+                raise EvaluationError(
+                    f"the metric {metric.name!r} gave {unknown}, which it does not declare; it "
+                    f"declares {', '.join(metric.figures)}"
+                )
+            figures.update({key: float(value) for key, value in given.items()})
+        self._study.forget()
+        return figures
+
+    def _rehearse(self) -> dict[str, float]:
+        """Measure some of the data as if they were samples: what fails, fails now."""
+        reference = self._reference
+        figures = self._measure(
+            self._split(reference.items), reference.features.to(self._study.device)
+        )
+        primary = figures.get(self._settings.primary)
+        if primary is None or not math.isfinite(primary):
+            raise EvaluationError(
+                f"evaluation.primary is {self._settings.primary!r}, which is undefined on "
+                f"{self._data.name}; defined are {', '.join(sorted(figures))}"
+            )
+        return figures
+
+    def _count_attainable(self) -> float | None:
+        expected = self._reference.shares
+        if self._study.has_classifier and expected is not None:
+            # Modes that the classifier never sees in real images are no generator's fault.
+            expected = self._study.classifier.predicted
+        return None if expected is None else attainable_modes(expected, self._settings.samples)
+
+    def _describe_protocol(self) -> dict[str, Any]:
+        settings, data, reference = self._settings, self._data, self._reference.moments
+        width = len(reference.mean)
+        protocol: dict[str, Any] = {
+            "extractor": {
+                "name": self._extractor.name,
+                "parameters": self._extractor.parameters.model_dump(mode="json"),
+                **self._extractor.protocol(),
+            },
+            "feature_width": width,
+            "samples": settings.samples,
+            "sampling_batch": settings.batch_size,
+            "quantisation": "clamped to [-1, 1], rounded to 8 bits, as saved images are"
+            if data.is_image
+            else "none: points",
+            "reference": {
+                "name": f"{data.name}, the training set",
+                "sha256": self._study.data_hash,
+                "count": reference.count,
+                "shape": list(data.shape),
+                "classes": len(data.classes),
+            },
+            "generator_weights": "raw, of the step evaluated",
+            "batch_norm": settings.batch_norm,
+            "arithmetic": "Fréchet distance from eigenvalues, float64",
+            "pairs": f"distances over all pairs of {len(self._reference.features)} items",
+            "metrics": {
+                metric.name: metric.parameters.model_dump(mode="json") for metric in self._metrics
+            },
+            "collapse_rule": self.collapse_rule,
+            "warnings": _warnings(settings.samples, reference.count, width),
+        }
+        if self._study.has_classifier:
+            protocol["classifier"] = self._study.classifier_protocol()
+        return protocol
+
+
+def _warnings(samples: int, reference: int, width: int) -> list[str]:
+    return [
+        f"{count} {what} for {width} features: their covariance is singular, and the Fréchet "
+        "distance, whose bias shrinks as 1/N, is far above its value at many samples; compare it "
+        "only with distances at the same N"
+        for what, count in (("samples", samples), ("reference items", reference))
+        if count <= width
+    ]
+
+
+def _subset(count: int, size: int) -> Tensor:
+    draws = torch.Generator().manual_seed(0)
+    return torch.randperm(count, generator=draws)[:size]
+
+
+def _quiet(label: str, done: int, total: int | None) -> None:
+    """Report nothing."""

@@ -1,0 +1,64 @@
+"""Pictures of samples: a sheet of images, or the density of points."""
+
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganbench.plugin import Data
+
+TILES = 8
+"""Tiles a side of a sheet."""
+SIDE = 256
+"""Pixels a side of a picture of points."""
+
+
+def sample_sheet(items: Tensor, data: Data) -> bytes:
+    """Return a PNG of samples: the same bytes for the same samples.
+
+    Parameters
+    ----------
+    items : Tensor, shape (items, *shape)
+        uint8 images: the first 64 become 8 by 8 tiles, without gaps, at native resolution,
+        and tiles without an image stay black. Points: all become a density of 256 by 256
+        pixels, dark on white, of the first two coordinates (or a strip, of one).
+    data : Data
+        Gives the limits of the axes for points, so that pictures compare.
+    """
+    picture = _tiles(items) if data.is_image else _density(items, data.items)
+    file = io.BytesIO()
+    picture.save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def _tiles(images: Tensor) -> Image.Image:
+    channels, height, width = images.shape[1:]
+    sheet = torch.zeros(TILES * TILES, channels, height, width, dtype=torch.uint8)
+    shown = images[: TILES * TILES].cpu()
+    sheet[: len(shown)] = shown
+    rows = sheet.view(TILES, TILES, channels, height, width).permute(0, 3, 1, 4, 2)
+    pixels = rows.reshape(TILES * height, TILES * width, channels).numpy()
+    return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
+
+
+def _density(points: Tensor, data: Tensor) -> Image.Image:
+    shown, known = (_plane(each.cpu().double()) for each in (points, data))
+    low, high = known.min(axis=0), known.max(axis=0)
+    margin = 0.15 * np.maximum(high - low, 1e-6)
+    low, high = low - margin, high + margin
+    limits = [(low[0], high[0]), (low[1], high[1])]
+    counts, _, _ = np.histogram2d(shown[:, 0], shown[:, 1], bins=SIDE, range=limits)
+    # One point must be seen, and a thousand on one spot must not hide the rest.
+    ink = np.log1p(counts) / np.log1p(max(counts.max(), 20.0))
+    pixels = np.round(255 * (1 - np.where(counts > 0, 0.25 + 0.75 * ink, 0))).astype(np.uint8)
+    # Images count rows from the top, plots from the bottom.
+    return Image.fromarray(pixels.T[::-1].copy())
+
+
+def _plane(points: Tensor) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    points = points[torch.isfinite(points).all(dim=1)]
+    if points.shape[1] == 1:
+        points = torch.cat([points, torch.zeros_like(points)], dim=1)
+    return points[:, :2].numpy()

@@ -1,0 +1,43 @@
+"""How far apart items lie in feature space: mean pairwise distances."""
+
+import torch
+from torch import Tensor
+
+MIN_PAIRS = 50
+"""Pairs of one mode under which their mean distance says too little."""
+
+
+def mean_distance(features: Tensor) -> float:
+    """Return the mean Euclidean distance over all pairs.
+
+    Parameters
+    ----------
+    features : Tensor, shape (items, width)
+        At least two items.
+    """
+    return float(torch.pdist(features.cpu().double()).mean())
+
+
+def mean_distance_within(features: Tensor, modes: Tensor) -> float | None:
+    """Return the mean Euclidean distance over the pairs of one mode.
+
+    Parameters
+    ----------
+    features : Tensor, shape (items, width)
+    modes : Tensor, shape (items,), int64
+        Items of a negative mode belong to none.
+
+    Returns
+    -------
+    float or None
+        None with fewer than ``MIN_PAIRS`` such pairs.
+    """
+    distances = [
+        torch.pdist(features[modes == mode].cpu().double())
+        for mode in torch.unique(modes).tolist()
+        if mode >= 0
+    ]
+    pairs = sum(len(each) for each in distances)
+    if pairs < MIN_PAIRS:
+        return None
+    return float(torch.cat(distances).sum() / pairs)
