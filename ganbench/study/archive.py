@@ -1,0 +1,242 @@
+"""A report folder's ledger directory: what stands where, and the study that it is of."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ganbench.plugin import GanbenchError
+from ganbench.study.journal import JOURNAL, open_journal
+from ganbench.study.records import Record, read_records, settle
+from ganbench.study.results import ArmResult, StudyResults, TrialResult
+
+OUTCOMES = frozenset({"complete", "diverged", "failed"})
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The paths inside a report folder that belong to the ledger.
+
+    Attributes
+    ----------
+    report : Path
+        The report folder.
+    """
+
+    report: Path
+
+    @property
+    def folder(self) -> Path:
+        """The ledger directory."""
+        return self.report / "ledger"
+
+    @property
+    def journal(self) -> Path:
+        """Optuna's journal."""
+        return self.folder / JOURNAL
+
+    @property
+    def header(self) -> Path:
+        """The study that the ledger is of, as JSON."""
+        return self.folder / "study.json"
+
+    @property
+    def data_sheet(self) -> Path:
+        """Picture of 64 items of the data."""
+        return self.folder / "data.png"
+
+    def checkpoint(self, key: str, seed: int) -> Path:
+        """Return where a running trial's state is kept."""
+        return self.folder / "checkpoints" / f"{key}-{seed}.pt"
+
+    def samples(self, key: str, seed: int) -> Path:
+        """Return where a trial's picture goes."""
+        return self.folder / "samples" / f"{key}-{seed}.png"
+
+    def clear(self) -> None:
+        """Delete every record, checkpoint and picture."""
+        for path in (self.folder / "checkpoints", self.folder / "samples"):
+            shutil.rmtree(path, ignore_errors=True)
+        for file in (self.journal, self.header, self.data_sheet):
+            file.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs off this folder; the lock ends with the process, however it ends.
+
+        Raises
+        ------
+        GanbenchError
+            If another process has the lock; the message names it.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GanbenchError(
+                f"{self.folder}: cannot be made: {error.strerror}; --out names another place"
+            ) from error
+        owner = self.folder / "run.pid"
+        try:
+            with FileLock(self.folder / "run.lock", timeout=0):
+                write_atomically(owner, str(os.getpid()).encode())
+                try:
+                    yield
+                finally:
+                    owner.unlink(missing_ok=True)
+        except Timeout:
+            pid = owner.read_text() if owner.exists() else "unknown"
+            raise GanbenchError(
+                f"{self.report}: another ganbench run (process {pid}) is working in this folder; "
+                "wait for it or end it, or give this one another folder with --out"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the ledger knows of the study besides its trials; fields as in StudyResults.
+
+    Attributes
+    ----------
+    arms : tuple of ArmResult
+    fingerprints : mapping of str to str
+        Each arm's, as ``Cell.fingerprint``.
+    """
+
+    study: Mapping[str, Any]
+    origins: Mapping[str, str]
+    arms: tuple[ArmResult, ...]
+    fingerprints: Mapping[str, str]
+    protocol: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    command: str
+    quick: bool
+    metric_notes: Mapping[str, str]
+    collapse_rule: str
+    wall_seconds: float = 0.0
+
+    def write(self, archive: Archive) -> None:
+        """Write the header beside the journal.
+
+        Raises
+        ------
+        GanbenchError
+            If it cannot be written.
+        """
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        try:
+            write_atomically(archive.header, text.encode())
+        except OSError as error:
+            raise GanbenchError(f"{archive.header}: cannot be written: {error.strerror}") from error
+
+
+def read_header(archive: Archive) -> Header | None:
+    """Return what was noted of the study, None if nothing was.
+
+    Raises
+    ------
+    GanbenchError
+        If the file is not one that ganbench wrote.
+    """
+    try:
+        content = json.loads(archive.header.read_text())
+        arms = tuple(ArmResult(**arm) for arm in content.pop("arms"))
+        known = {item.name for item in fields(Header)}
+        return Header(arms=arms, **{key: content[key] for key in content if key in known})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise GanbenchError(f"{archive.header}: not a study's header: {error}") from error
+
+
+def read_results(folder: Path) -> StudyResults:
+    """Return a study as far as it has run, from its report folder alone.
+
+    Raises
+    ------
+    GanbenchError
+        If the folder holds no ledger, or one that cannot be read.
+    """
+    archive = Archive(folder)
+    header = read_header(archive)
+    if header is None or not archive.journal.exists():
+        raise GanbenchError(
+            f"{folder}: holds no ledger; expected the report folder of a study that "
+            "`ganbench run` has started, such as reports/tricks"
+        )
+    return results_of(archive, header, read_records(open_journal(archive.journal)))
+
+
+def results_of(archive: Archive, header: Header, records: list[Record]) -> StudyResults:
+    """Put a study's results together: every arm that applies, at every seed."""
+    answers = settle(records)
+    trials = tuple(
+        _trial(archive, arm.name, seed, arm.key, answers.get((arm.key, seed, fingerprint)))
+        for arm in header.arms
+        if arm.key is not None and arm.skipped is None
+        for seed in header.study["seeds"]
+        for fingerprint in [header.fingerprints.get(arm.name, "")]
+    )
+    return StudyResults(
+        study=header.study,
+        origins=header.origins,
+        arms=header.arms,
+        trials=trials,
+        protocol=header.protocol,
+        environment=header.environment,
+        command=header.command,
+        quick=header.quick,
+        wall_seconds=header.wall_seconds,
+        data_samples=_existing(archive.data_sheet),
+        metric_notes=header.metric_notes,
+        collapse_rule=header.collapse_rule,
+    )
+
+
+def _trial(archive: Archive, arm: str, seed: int, key: str, record: Record | None) -> TrialResult:
+    own = record.attributes if record is not None else {}
+    if record is None or not record.state.is_finished() or own.get("outcome") not in OUTCOMES:
+        return TrialResult(arm, seed, key, "pending")
+    return TrialResult(
+        arm=arm,
+        seed=seed,
+        key=key,
+        outcome=own["outcome"],
+        evaluations=record.evaluations,
+        training_seconds=own.get("training_seconds", 0.0),
+        evaluation_seconds=own.get("evaluation_seconds", 0.0),
+        steps=own.get("steps", 0),
+        error=own.get("error"),
+        samples=_existing(archive.samples(key, seed)),
+        details=own.get("details"),
+    )
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.exists() else None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file's content as a whole; what was there stays until then.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, such as on a full disk.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

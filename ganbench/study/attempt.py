@@ -1,0 +1,210 @@
+"""Training one trial to its end: in slices, measured on the way, its checkpoint kept."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ganbench.config.model import Evaluation
+from ganbench.study.records import Ending
+from ganbench.study.results import EvaluationPoint, Health
+from ganbench.training import Trial, checkpoint
+
+SLICE_SECONDS = 0.2
+"""How long training goes on before the worker looks up: progress, a request to stop."""
+CHECKPOINT_SECONDS = 30.0
+"""What a killed worker may lose at most, evaluations aside."""
+
+
+class Measure(Protocol):
+    """The evaluator, as far as a trial needs it."""
+
+    def evaluate(self, samples: Tensor) -> dict[str, float]:
+        """Return the figures of samples."""
+
+    def health(self, figures: Mapping[str, float]) -> Health:
+        """Judge figures by the collapse rule."""
+
+
+class Observer(Protocol):
+    """Whom an attempt keeps informed."""
+
+    def training(self, trial: Trial, steps_per_second: float) -> bool:
+        """Hear of progress; return whether to go on."""
+
+    def evaluating(self, trial: Trial) -> None:
+        """Hear that an evaluation begins."""
+
+    def evaluated(self, point: EvaluationPoint) -> None:
+        """Hear what an evaluation gave."""
+
+
+@dataclass
+class Measured:
+    """What has been measured of a trial so far."""
+
+    points: list[EvaluationPoint]
+    seconds: float = 0.0
+
+
+class Checkpoint:
+    """The state of a trial on disk, and what has been measured of it.
+
+    Parameters
+    ----------
+    path : Path
+    fingerprint : str
+        A checkpoint made under another one is not used.
+    warn : callable
+    """
+
+    def __init__(self, path: Path, fingerprint: str, warn: Callable[[str], None]) -> None:
+        self._path, self._fingerprint, self._warn = path, fingerprint, warn
+
+    def restore(self, build: Callable[[], Trial]) -> tuple[Trial, Measured]:
+        """Return the trial where its checkpoint left it, or new if there is none."""
+        trial = build()
+        if not self._path.exists():
+            return trial, Measured([])
+        try:
+            extra = checkpoint.load(trial, self._path)
+            if extra["fingerprint"] == self._fingerprint:
+                points = [EvaluationPoint(**point) for point in extra["points"]]
+                return trial, Measured(points, extra["seconds"])
+        except Exception as error:
+            # Whatever is wrong with it, it saved time and no more: start over.
+            self._warn(f"{self._path}: not usable, the trial starts over: {error}")
+        self.discard()
+        return build(), Measured([])
+
+    def save(self, trial: Trial, measured: Measured) -> None:
+        """Write the state; if that fails, the previous one stays and training goes on."""
+        extra = {
+            "fingerprint": self._fingerprint,
+            "points": [asdict(point) for point in measured.points],
+            "seconds": measured.seconds,
+        }
+        try:
+            checkpoint.save(trial, self._path, extra)
+        except OSError as error:
+            self._warn(
+                f"{self._path}: no checkpoint could be written, the previous one stays: "
+                f"{error.strerror or error}"
+            )
+
+    def discard(self) -> None:
+        """Delete it: the trial has ended."""
+        self._path.unlink(missing_ok=True)
+
+
+def evaluation_steps(steps: int, every: int) -> list[int]:
+    """Return the steps after which a trial is evaluated: each ``every``, and the last."""
+    return [*range(every, steps, every), steps]
+
+
+def attempt(
+    trial: Trial,
+    measured: Measured,
+    measure: Measure,
+    settings: Evaluation,
+    kept: Checkpoint,
+    observer: Observer,
+) -> Ending | None:
+    """Train and measure a trial until it ends, or until the observer says stop.
+
+    How training is cut into slices changes no number: a trial may be stopped and resumed
+    anywhere.
+
+    Returns
+    -------
+    Ending or None
+        None if it was stopped; its checkpoint is then written.
+    """
+    pace = _Pace()
+    saved = time.monotonic()
+    for goal in evaluation_steps(trial.steps, settings.every):
+        if any(point.step == goal for point in measured.points):
+            continue
+        since = measured.points[-1].step if measured.points else 0
+        while trial.step < goal and trial.diverged_at is None:
+            pace.advance(trial, goal)
+            if not observer.training(trial, pace.steps_per_second):
+                kept.save(trial, measured)
+                return None
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                kept.save(trial, measured)
+                saved = time.monotonic()
+        if trial.diverged_at is not None:
+            break
+        observer.evaluating(trial)
+        point = _evaluate(trial, since, measured, measure, settings)
+        if point is None:
+            trial.diverged_at = trial.step
+            break
+        measured.points.append(point)
+        observer.evaluated(point)
+        if goal < trial.steps:
+            kept.save(trial, measured)
+            saved = time.monotonic()
+    return _ending(trial, measured, settings.primary)
+
+
+class _Pace:
+    """Chooses slices of about ``SLICE_SECONDS`` from how fast the last one was."""
+
+    def __init__(self) -> None:
+        self.steps_per_second = 0.0
+
+    def advance(self, trial: Trial, goal: int) -> None:
+        count = max(1, int(self.steps_per_second * SLICE_SECONDS))
+        before, began = trial.step, time.monotonic()
+        trial.advance(min(count, goal - trial.step))
+        elapsed = max(time.monotonic() - began, 1e-6)
+        latest = (trial.step - before) / elapsed
+        # The first step also allocates and warms up; it says little about the next.
+        smooth = self.steps_per_second > 0
+        self.steps_per_second = (self.steps_per_second + latest) / 2 if smooth else latest
+
+
+def _evaluate(
+    trial: Trial, since: int, measured: Measured, measure: Measure, settings: Evaluation
+) -> EvaluationPoint | None:
+    """Measure a trial; None if what it makes is not finite."""
+    began = time.monotonic()
+    samples = trial.sample(settings.samples)
+    if samples.is_floating_point() and not samples.isfinite().all():
+        return None
+    figures = {**measure.evaluate(samples), **trial.extra_figures()}
+    point = EvaluationPoint(
+        step=trial.step,
+        seconds=trial.seconds,
+        figures={key: float(value) for key, value in figures.items() if math.isfinite(value)},
+        health=measure.health(figures),
+        losses={key: float(value) for key, value in trial.losses(since).items()},
+    )
+    measured.seconds += time.monotonic() - began
+    return point
+
+
+def _ending(trial: Trial, measured: Measured, primary: str) -> Ending:
+    diverged = trial.diverged_at is not None
+    details: dict[str, Any] = {
+        "order": {hook: list(names) for hook, names in trial.order.items()},
+        "device": str(trial.device),
+        "parameters": trial.parameter_counts(),
+    }
+    last = measured.points[-1].figures.get(primary) if measured.points else None
+    return Ending(
+        outcome="diverged" if diverged else "complete",
+        value=math.inf if diverged or last is None else last,
+        evaluations=tuple(measured.points),
+        training_seconds=trial.seconds,
+        evaluation_seconds=measured.seconds,
+        steps=trial.step,
+        error=f"not finite at step {trial.diverged_at}" if diverged else None,
+        details=details,
+    )

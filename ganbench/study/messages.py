@@ -1,0 +1,127 @@
+"""What supervisor and workers tell each other, each worker through a pipe of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ganbench.config.model import Component, Evaluation, TrialConfig
+from ganbench.study.ledger import Definition
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to know of a study.
+
+    Attributes
+    ----------
+    report : Path
+        The report folder, absolute.
+    definition : Definition
+    dataset : Component
+    evaluation : Evaluation
+    configs : mapping of str to TrialConfig
+        By their keys.
+    plugins : tuple of Path
+        Plugin files.
+    data_root : Path or None
+    cache : Path
+    device : str
+    """
+
+    report: Path
+    definition: Definition
+    dataset: Component
+    evaluation: Evaluation
+    configs: Mapping[str, TrialConfig]
+    plugins: tuple[Path, ...]
+    data_root: Path | None
+    cache: Path
+    device: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """To a worker: save a checkpoint, put the trial back, and end."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A trial starts, or goes on from ``step``."""
+
+    number: int
+    arm: str
+    seed: int
+    key: str
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How far a trial is; ``figure`` is the latest primary one."""
+
+    step: int
+    steps_per_second: float
+    state: Literal["training", "evaluating"]
+    figure: float | None = None
+    health: str | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial ended: complete, diverged or failed.
+
+    Attributes
+    ----------
+    kind : str or None
+        Where a failure came from: failures of one kind are likely to have one cause.
+    """
+
+    number: int
+    arm: str
+    seed: int
+    key: str
+    outcome: Literal["complete", "diverged", "failed"]
+    steps: int
+    figure: float | None
+    seconds: float
+    error: str | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """An arm turned out not to apply."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """The trial waits again; the worker ends."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Idle:
+    """No trial waits; the worker ends."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that the user should know; the work goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The worker cannot go on, and no other could: the user must mend something first."""
+
+    message: str
+
+
+Message = Started | Pulse | Ended | NotApplicable | PutBack | Idle | Notice | Broken

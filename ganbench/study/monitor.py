@@ -1,0 +1,113 @@
+"""What a supervisor shows of a study while it runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ganbench.study.messages import Ended
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A study at its start.
+
+    Attributes
+    ----------
+    name, question : str
+    arms, seeds : int
+        Arms that apply, and seeds.
+    skipped : tuple of (str, str)
+        Arms that do not apply, with the reasons.
+    done, total : int
+        Trials answered by the ledger, and all of them.
+    steps : int
+        Steps of a trial.
+    primary : str
+    device : str
+    workers : int
+    report : Path
+    quick : bool
+    """
+
+    name: str
+    question: str
+    arms: int
+    seeds: int
+    skipped: tuple[tuple[str, str], ...]
+    done: int
+    total: int
+    steps: int
+    primary: str
+    device: str
+    workers: int
+    report: Path
+    quick: bool
+
+
+@dataclass
+class RunningTrial:
+    """A trial in a worker's hands; ``resumed_at`` is the step of the checkpoint it had."""
+
+    number: int
+    arm: str
+    seed: int
+    key: str
+    resumed_at: int
+    step: int
+    steps: int
+    steps_per_second: float = 0.0
+    state: str = "starting"
+    figure: float | None = None
+    health: str | None = None
+
+
+@dataclass
+class State:
+    """A study in the middle.
+
+    Attributes
+    ----------
+    running : list of RunningTrial
+    done, total, diverged, failed : int
+        Trials; ``done`` counts those from earlier runs and those that diverged, not those
+        that failed.
+    share : float
+        Share of this run's steps that are done, 0 to 1.
+    elapsed : float
+        Seconds of this run.
+    remaining : float or None
+        Seconds still to go, once anything can be said.
+    stopping : bool
+    """
+
+    running: list[RunningTrial]
+    done: int
+    total: int
+    diverged: int = 0
+    failed: int = 0
+    share: float = 0.0
+    elapsed: float = 0.0
+    remaining: float | None = None
+    stopping: bool = False
+
+
+class Monitor(Protocol):
+    """Whom a supervisor keeps informed."""
+
+    def preparing(self, label: str, done: int, total: int | None) -> None:
+        """Show how far the preparation is."""
+
+    def begin(self, overview: Overview) -> None:
+        """Show what will run."""
+
+    def tick(self, state: State) -> None:
+        """Show where the study is; called a few times a second."""
+
+    def ended(self, ended: Ended, state: State) -> None:
+        """Show a trial that ended."""
+
+    def notice(self, text: str) -> None:
+        """Show something that the user should know."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was; may be called twice."""

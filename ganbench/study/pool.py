@@ -1,0 +1,168 @@
+"""The worker processes: started, watched, replaced when they die."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from ganbench.study import worker
+from ganbench.study.compute import worker_environment
+from ganbench.study.messages import Job, Message, Stop
+from ganbench.study.monitor import RunningTrial
+
+GRACE_SECONDS = 60.0
+"""How long a worker may take to stop: an evaluation, a checkpoint."""
+
+
+class WorkerProcess:
+    """One worker and what it is at.
+
+    Parameters
+    ----------
+    index : int
+    job : Job
+        With the worker's own device.
+
+    Attributes
+    ----------
+    current : RunningTrial or None
+    finished : bool
+        It has said that it ends; if it ends otherwise it died.
+    """
+
+    def __init__(self, index: int, job: Job) -> None:
+        self.index, self.job = index, job
+        self.current: RunningTrial | None = None
+        self.finished = False
+        # Spawned: a fork would copy torch's thread pools, and CUDA cannot be forked.
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(
+            target=worker.main, args=(job, theirs), name=f"ganbench worker {index}"
+        )
+        with _environment(worker_environment(job.device)), _interrupts_ignored():
+            self.process.start()
+        theirs.close()  # so that the worker's death closes the pipe
+
+    def receive(self) -> Iterator[Message]:
+        """Give what the worker has said; ends at what is not there yet, or at its death."""
+        try:
+            while self.connection.poll():
+                yield self.connection.recv()
+        except (EOFError, OSError):
+            return
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.is_alive()
+
+    @property
+    def cause_of_death(self) -> str:
+        """Its exit code, or the signal that killed it, by name."""
+        code = self.process.exitcode or 0
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = ", as when memory runs out" if name == "SIGKILL" else ""
+            return f"killed by {name}{hint}"
+        return f"ended with exit code {code}"
+
+    def ask_to_stop(self) -> None:
+        """Let it save a checkpoint, put its trial back and end."""
+        with suppress(OSError):
+            self.connection.send(Stop())
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+
+    def close(self) -> None:
+        """Free what belongs to a process that has ended."""
+        self.process.join()
+        self.connection.close()
+
+
+class Pool:
+    """Some workers, over some devices.
+
+    Parameters
+    ----------
+    job : Job
+    devices : tuple of str
+        Dealt out in turn.
+    """
+
+    def __init__(self, job: Job, devices: tuple[str, ...]) -> None:
+        self._job, self._devices = job, devices
+        self.workers: list[WorkerProcess] = []
+
+    def start(self, index: int) -> None:
+        """Start the worker of an index, or its replacement."""
+        device = self._devices[index % len(self._devices)]
+        self.workers.append(WorkerProcess(index, replace(self._job, device=device)))
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a worker has said something, or has ended."""
+        events: list[Connection | int] = [w.connection for w in self.workers]
+        events += [w.process.sentinel for w in self.workers]
+        wait(events, timeout=seconds)
+
+    def remove(self, dead: WorkerProcess) -> None:
+        """Let go of a worker that has ended."""
+        dead.close()
+        self.workers.remove(dead)
+
+    def end(self, in_a_hurry: Callable[[], bool]) -> None:
+        """End every worker: politely first, and by force what does not listen."""
+        for one in self.workers:
+            one.ask_to_stop()
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self.workers and time.monotonic() < deadline and not in_a_hurry():
+            for one in list(self.workers):
+                for _ in one.receive():
+                    pass
+                if not one.alive:
+                    self.remove(one)
+            if self.workers:
+                self.wait(0.2)
+        self.kill()
+
+    def kill(self) -> None:
+        """End every worker at once."""
+        for one in list(self.workers):
+            one.kill()
+            self.remove(one)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Add to the environment that a process started inside inherits."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let a process started inside ignore Ctrl-C from its first instruction on."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread: the worker ignores it a moment later
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

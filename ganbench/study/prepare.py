@@ -1,0 +1,112 @@
+"""What is done once, before any worker starts: data, evaluator, which arms apply."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from ganbench.data.load import load_data
+from ganbench.evaluation.evaluator import Evaluator
+from ganbench.evaluation.pictures import sample_sheet
+from ganbench.plugin import Data, GanbenchError, Host, Progress
+from ganbench.study.compute import set_up_torch
+from ganbench.study.run_plan import PlannedArm, RunPlan, fingerprint
+from ganbench.training import HookError, NotApplicableError, Trial
+
+SHEET = 64
+"""Items in the picture of the data, as in those of samples."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the preparation found.
+
+    Attributes
+    ----------
+    data : Data
+    evaluator : Evaluator
+        With its classifier and reference statistics in the cache, for the workers.
+    arms : tuple of PlannedArm
+        Those that turned out not to apply carry the reason.
+    fingerprints : mapping of str to str
+        Each applicable arm's.
+    """
+
+    data: Data
+    evaluator: Evaluator
+    arms: tuple[PlannedArm, ...]
+    fingerprints: Mapping[str, str]
+
+    def data_sheet(self) -> bytes:
+        """Return a PNG of items spread evenly over the data."""
+        items = self.data.items
+        chosen = torch.linspace(0, len(items) - 1, min(SHEET, len(items))).long()
+        return sample_sheet(items[chosen], self.data)
+
+
+def prepare(plan: RunPlan, progress: Progress) -> Prepared:
+    """Load the data, train or load what the evaluation needs, and try each arm.
+
+    Raises
+    ------
+    GanbenchError
+        If the data cannot be had, the evaluation is not defined on them, or no arm applies.
+    """
+    study, device = plan.study, plan.devices[0]
+    set_up_torch(device)
+    data = load_data(
+        study.dataset.name, study.dataset.parameters, plan.host, plan.data_root, progress
+    )
+    evaluator = Evaluator(
+        study.evaluation, data, plan.host, torch.device(device), plan.cache, progress
+    )
+    arms = check_arms(plan.arms, study.seeds[0], data, plan.host, progress)
+    instrument = _instrument(evaluator.protocol)
+    fingerprints = {
+        arm.name: fingerprint(arm.config, instrument, plan.host)
+        for arm in arms
+        if arm.config is not None and arm.skipped is None
+    }
+    return Prepared(data, evaluator, arms, fingerprints)
+
+
+def check_arms(
+    arms: Sequence[PlannedArm], seed: int, data: Data, host: Host, progress: Progress
+) -> tuple[PlannedArm, ...]:
+    """Build each arm's trial once, to learn which do not apply, and why.
+
+    Raises
+    ------
+    GanbenchError
+        If the baseline does not apply.
+    """
+    checked: list[PlannedArm] = []
+    for done, arm in enumerate(arms):
+        progress("checking the arms", done, len(arms))
+        checked.append(replace(arm, skipped=_reason(arm, seed, data, host)))
+    progress("checking the arms", len(arms), len(arms))
+    if checked[0].skipped is not None:
+        raise GanbenchError(f"the baseline cannot be trained: {checked[0].skipped}")
+    return tuple(checked)
+
+
+def _reason(arm: PlannedArm, seed: int, data: Data, host: Host) -> str | None:
+    if arm.config is None or arm.skipped is not None:
+        return arm.skipped or "does not apply"
+    try:
+        Trial(arm.config, seed, data, host, torch.device("cpu"))
+    except NotApplicableError as error:
+        return str(error)
+    except HookError:
+        return None  # an error, not an answer: the worker meets it again and records it
+    return None
+
+
+def _instrument(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a trial was measured with and against, as far as its settings do not say."""
+    return {
+        "extractor": protocol["extractor"],
+        "classifier": protocol.get("classifier"),
+        "reference": protocol["reference"]["sha256"],
+    }

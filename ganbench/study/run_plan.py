@@ -1,0 +1,165 @@
+"""What a run is to do: a loaded study, its arms, where and on what it runs."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from ganbench.config.model import Study, TrialConfig
+from ganbench.plugin import Host
+from ganbench.plugin.host import Kind
+from ganbench.study.ledger import Definition
+from ganbench.study.records import Cell
+from ganbench.study.results import ArmResult
+
+CACHE_VARIABLE = "GANBENCH_CACHE"
+
+
+def cache_folder() -> Path:
+    """Return where classifiers and reference statistics are kept between runs."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return Path(platformdirs.user_cache_dir("ganbench")) / "evaluation"
+
+
+@dataclass(frozen=True)
+class PlannedArm:
+    """One arm of the design.
+
+    Attributes
+    ----------
+    name : str
+    levels : mapping of str to Any
+        What differs from the baseline.
+    config : TrialConfig or None
+        None for an arm that does not apply.
+    skipped : str or None
+        Why it does not.
+    """
+
+    name: str
+    levels: Mapping[str, Any]
+    config: TrialConfig | None
+    skipped: str | None
+
+    def result(self) -> ArmResult:
+        """Return the arm as reports know it."""
+        applies = self.config is not None and self.skipped is None
+        key = self.config.key() if self.config is not None and applies else None
+        return ArmResult(self.name, dict(self.levels), key, self.skipped)
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A run of a study.
+
+    Attributes
+    ----------
+    study : Study
+    resolved : mapping
+        The resolved study file, plain values.
+    origins : mapping of str to str
+    arms : tuple of PlannedArm, the baseline first
+    host : Host
+    report : Path
+        The report folder, absolute.
+    command : str
+        What reruns the study.
+    quick : bool
+    devices : tuple of str
+    workers : int
+    data_root : Path or None
+    cache : Path
+    """
+
+    study: Study
+    resolved: Mapping[str, Any]
+    origins: Mapping[str, str]
+    arms: tuple[PlannedArm, ...]
+    host: Host
+    report: Path
+    command: str
+    quick: bool
+    devices: tuple[str, ...]
+    workers: int
+    data_root: Path | None
+    cache: Path
+
+
+def definition_of(study: Study, arms: Sequence[PlannedArm]) -> Definition:
+    """Return the parameters of the study's trials, as Optuna is to know them."""
+    values = [arm_levels(study, arm, arms) for arm in arms]
+    factors = {
+        factor: tuple(dict.fromkeys(levels[factor] for levels in values))
+        for factor in (values[0] if values else ())
+    }
+    return Definition(study.name, tuple(arm.name for arm in arms), factors)
+
+
+def arm_levels(study: Study, arm: PlannedArm, arms: Sequence[PlannedArm]) -> dict[str, str]:
+    """Return every factor's level in an arm, as text; the baseline's where it is unchanged."""
+    factors = dict.fromkeys([*study.factors, *(key for other in arms for key in other.levels)])
+    return {
+        factor: _text(arm.levels[factor])
+        if factor in arm.levels
+        else _text(study.factors[factor][0])
+        if factor in study.factors
+        else "as in the baseline"
+        for factor in factors
+    }
+
+
+def _text(level: Any) -> str:
+    return json.dumps(level, sort_keys=True, ensure_ascii=False)
+
+
+def cells_of(
+    study: Study, arms: Sequence[PlannedArm], fingerprints: Mapping[str, str]
+) -> list[Cell]:
+    """Return the trials of a study, seed by seed, so that pairs are complete early."""
+    return [
+        Cell(arm.name, seed, arm.config.key(), fingerprints[arm.name], arm_levels(study, arm, arms))
+        for seed in study.seeds
+        for arm in arms
+        if arm.config is not None and arm.skipped is None
+    ]
+
+
+def fingerprint(config: TrialConfig, instrument: Mapping[str, Any], host: Host) -> str:
+    """Return a hash of what a configuration only names, and what may change behind it.
+
+    Parameters
+    ----------
+    config : TrialConfig
+    instrument : mapping
+        What measures the trial: hashes of the data, the extractor, the classifier.
+    host : Host
+        Knows where plugins came from: a file given with ``--plugin`` is hashed, for any
+        other plugin than a built-in the distribution's version is taken.
+    """
+    named: list[tuple[Kind, str]] = [
+        ("dataset", config.dataset.name),
+        ("architecture", config.architecture.name),
+        ("objective", config.objective.name),
+        ("extractor", config.evaluation.extractor.name),
+        *(("trick", name) for name in config.tricks),
+        *(("metric", metric.name) for metric in config.evaluation.metrics),
+    ]
+    plugins: dict[str, str] = {}
+    for kind, name in named:
+        registered = host.find(kind, name)
+        if not registered.builtin:
+            file = Path(registered.source)
+            plugins[f"{kind} {name}"] = (
+                hashlib.sha256(file.read_bytes()).hexdigest()
+                if file in host.files
+                else registered.source
+            )
+    text = json.dumps([instrument, plugins], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,335 @@
+"""Runs a study: prepares, hands out, watches the workers, keeps the ledger in order."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from ganbench.plugin import GanbenchError
+from ganbench.study.archive import Archive, Header, read_header, write_atomically
+from ganbench.study.compute import describe_environment
+from ganbench.study.interrupts import Interrupts
+from ganbench.study.journal import JournalFile
+from ganbench.study.ledger import Ledger
+from ganbench.study.messages import (
+    Broken,
+    Ended,
+    Idle,
+    Job,
+    Message,
+    NotApplicable,
+    Notice,
+    Pulse,
+    PutBack,
+    Started,
+)
+from ganbench.study.monitor import Monitor, Overview, RunningTrial, State
+from ganbench.study.observers import Observers
+from ganbench.study.pool import Pool, WorkerProcess
+from ganbench.study.prepare import Prepared, prepare
+from ganbench.study.records import Cell
+from ganbench.study.run_plan import PlannedArm, RunPlan, cells_of, definition_of
+from ganbench.study.workload import Workload
+
+TICK_SECONDS = 0.25
+TRIES = 3
+"""Deaths over one trial, failures of one kind, deaths at the start: then it is no accident."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a study went.
+
+    Attributes
+    ----------
+    interrupted : bool
+        By Ctrl-C or SIGTERM.
+    stopped : str or None
+        Why the study was given up before its end.
+    failed : tuple of Ended
+        Trials that failed in this run.
+    """
+
+    interrupted: bool = False
+    stopped: str | None = None
+    failed: tuple[Ended, ...] = ()
+
+
+def run_study(plan: RunPlan, monitor: Monitor, fresh: bool = False) -> Outcome:
+    """Train every trial that the ledger does not answer yet.
+
+    Parameters
+    ----------
+    plan : RunPlan
+    monitor : Monitor
+    fresh : bool
+        Delete what the ledger holds first.
+
+    Raises
+    ------
+    GanbenchError
+        If another run works in the folder, the data cannot be had, the ledger cannot be
+        read or written, or no worker can be started.
+    """
+    archive = Archive(plan.report)
+    with archive.locked():
+        if fresh:
+            archive.clear()
+        if archive.journal.exists():
+            repaired = JournalFile(archive.journal).repair()
+            if repaired is not None:
+                monitor.notice(repaired)
+        prepared = prepare(plan, monitor.preparing)
+        return _Supervisor(plan, prepared, archive, monitor).run()
+
+
+class _Supervisor:
+    """One run of a study, once it is prepared."""
+
+    def __init__(
+        self, plan: RunPlan, prepared: Prepared, archive: Archive, monitor: Monitor
+    ) -> None:
+        self.plan, self.archive, self.monitor = plan, archive, monitor
+        self.observers = Observers(plan.host, monitor.notice)
+        self.arms: tuple[PlannedArm, ...] = prepared.arms
+        self.fingerprints = dict(prepared.fingerprints)
+        self.header = _header(plan, prepared, archive)
+        self.ledger = Ledger(archive.folder, definition_of(plan.study, prepared.arms))
+        self.interrupts = Interrupts()
+        self.deaths: Counter[int] = Counter()
+        self.early_deaths = 0
+        self.kinds: Counter[str] = Counter()
+        self.failed: list[Ended] = []
+        self.stopped: str | None = None
+        self.broken: str | None = None
+
+    def run(self) -> Outcome:
+        cells = self._cells()
+        waiting = self.ledger.queue(cells)
+        self.ledger.describe(
+            {"question": self.plan.study.question, "primary": self.plan.study.evaluation.primary}
+        )
+        # Two arms that are the same share their trials.
+        total = len({cell.identity for cell in cells})
+        self.state = State([], done=total - waiting, total=total)
+        self.workload = Workload(waiting * self.plan.study.baseline.steps)
+        self._write_header()
+        self.pool = Pool(self._job(), self.plan.devices)
+        self.monitor.begin(self._overview(min(self.plan.workers, waiting)))
+        self.observers.notify("on_study_start", study=self.plan.resolved)
+        with self.interrupts:
+            try:
+                for _ in range(TRIES):
+                    for index in range(min(self.plan.workers, waiting)):
+                        self.pool.start(index)
+                    self._watch()
+                    # A worker that died between its claim and telling of it left a trial.
+                    waiting = 0 if self._ending else self.ledger.queue(self._cells())
+                    if not waiting:
+                        break
+            finally:
+                self.pool.end(lambda: self.interrupts.count > 1)
+                self.monitor.close()
+        self._write_header()
+        if self.broken is not None:
+            raise GanbenchError(self.broken)
+        return Outcome(self.interrupts.count > 0, self.stopped, tuple(self.failed))
+
+    @property
+    def _ending(self) -> bool:
+        return bool(self.interrupts.count or self.stopped or self.broken)
+
+    def _cells(self) -> list[Cell]:
+        """Return the trials to train; what failed in this run waits for the next."""
+        failed = {(ended.key, ended.seed) for ended in self.failed}
+        cells = cells_of(self.plan.study, self.arms, self.fingerprints)
+        return [cell for cell in cells if (cell.key, cell.seed) not in failed]
+
+    def _watch(self) -> None:
+        asked = False
+        while self.pool.workers and self.interrupts.count < 2:
+            self.pool.wait(TICK_SECONDS)
+            for worker in list(self.pool.workers):
+                alive = worker.alive  # asked first, so that all it has said is there to read
+                for message in worker.receive():
+                    self._hear(worker, message)
+                if not alive:
+                    self._bury(worker)
+            if self._ending and not asked:
+                asked = True
+                for worker in self.pool.workers:
+                    worker.ask_to_stop()
+            self.monitor.tick(self._now())
+
+    def _hear(self, worker: WorkerProcess, message: Message) -> None:
+        current = worker.current
+        match message:
+            case Started(number, arm, seed, key, step, steps):
+                self.early_deaths = 0
+                worker.current = RunningTrial(number, arm, seed, key, step, step, steps)
+                self.workload.start(worker.current)
+            case Pulse(step, speed, state, figure, health) if current is not None:
+                current.step, current.state = step, state
+                current.figure, current.health = figure, health
+                current.steps_per_second = speed or current.steps_per_second
+            case Ended():
+                self._end_trial(worker, message)
+            case NotApplicable(key, reason):
+                self._skip(key, reason)
+            case PutBack() if current is not None:
+                self.workload.put_back(current)
+                worker.current = None
+            case Idle():
+                worker.finished = True
+            case Notice(text):
+                self.monitor.notice(text)
+            case Broken(text):
+                self.broken, worker.finished = text, True
+            case _:
+                pass
+
+    def _end_trial(self, worker: WorkerProcess, ended: Ended) -> None:
+        if worker.current is not None:
+            self.workload.end(worker.current, ended.steps)
+        else:  # it failed before it started
+            self.workload.drop(self.plan.study.baseline.steps)
+        worker.current = None
+        if ended.outcome == "failed":
+            self.failed.append(ended)
+            self.state.failed += 1
+            self._count_kind(ended)
+        else:
+            self.state.done += 1
+            self.state.diverged += ended.outcome == "diverged"
+        self.monitor.ended(ended, self._now())
+        self._write_header()
+
+    def _count_kind(self, ended: Ended) -> None:
+        kind = ended.kind or "?"
+        self.kinds[kind] += 1
+        if self.kinds[kind] == TRIES and self.stopped is None:
+            self.stopped = f"{TRIES} trials failed in the same way, the last with {ended.error}"
+
+    def _skip(self, key: str, reason: str) -> None:
+        steps = self.plan.study.baseline.steps
+        withdrawn = self.ledger.withdraw(key, reason) + 1
+        self.workload.drop(withdrawn * steps)
+        self.state.total -= withdrawn
+        self.arms = tuple(
+            replace(arm, skipped=reason)
+            if arm.config is not None and arm.config.key() == key
+            else arm
+            for arm in self.arms
+        )
+        self.header = replace(self.header, arms=tuple(arm.result() for arm in self.arms))
+        self._write_header()
+
+    def _bury(self, worker: WorkerProcess) -> None:
+        self.pool.remove(worker)
+        trial = worker.current
+        if trial is not None:
+            self._rescue(worker, trial)
+        elif not worker.finished and not self._ending:
+            self.early_deaths += 1
+            if self.early_deaths == TRIES:
+                self.broken = (
+                    f"workers die before they start a trial: the last {worker.cause_of_death}"
+                )
+        if not worker.finished and not self._ending:
+            self.pool.start(worker.index)
+
+    def _rescue(self, worker: WorkerProcess, trial: RunningTrial) -> None:
+        """Let another worker go on with a dead one's trial, unless it killed too many."""
+        self.deaths[trial.number] += 1
+        cause = worker.cause_of_death
+        if self.deaths[trial.number] < TRIES:
+            self.ledger.put_back(trial.number)
+            self.workload.put_back(trial)
+            self.monitor.notice(
+                f"worker {worker.index} was lost ({cause}); {trial.arm}, seed {trial.seed} "
+                "goes on from its last checkpoint"
+            )
+            return
+        error = f"its worker was lost {TRIES} times, the last time {cause}"
+        self.ledger.fail(trial.number, "failed", error)
+        self._end_trial(
+            worker,
+            Ended(
+                number=trial.number,
+                arm=trial.arm,
+                seed=trial.seed,
+                key=trial.key,
+                outcome="failed",
+                steps=trial.step,
+                figure=None,
+                seconds=0.0,
+                error=error,
+                kind=cause,
+            ),
+        )
+
+    def _now(self) -> State:
+        running = [worker.current for worker in self.pool.workers if worker.current is not None]
+        return replace(
+            self.state,
+            running=[replace(trial) for trial in sorted(running, key=lambda one: one.number)],
+            share=self.workload.share(running),
+            elapsed=self.workload.elapsed,
+            remaining=self.workload.remaining(running),
+            stopping=self._ending,
+        )
+
+    def _write_header(self) -> None:
+        spent = self.header.wall_seconds + self.workload.elapsed
+        replace(self.header, wall_seconds=spent).write(self.archive)
+
+    def _job(self) -> Job:
+        plan = self.plan
+        return Job(
+            report=plan.report,
+            definition=self.ledger.definition,
+            dataset=plan.study.dataset,
+            evaluation=plan.study.evaluation,
+            configs={arm.config.key(): arm.config for arm in self.arms if arm.config is not None},
+            plugins=plan.host.files,
+            data_root=plan.data_root,
+            cache=plan.cache,
+            device=plan.devices[0],
+        )
+
+    def _overview(self, workers: int) -> Overview:
+        study = self.plan.study
+        return Overview(
+            name=study.name,
+            question=study.question,
+            arms=sum(arm.skipped is None for arm in self.arms),
+            seeds=len(study.seeds),
+            skipped=tuple((arm.name, arm.skipped) for arm in self.arms if arm.skipped is not None),
+            done=self.state.done,
+            total=self.state.total,
+            steps=study.baseline.steps,
+            primary=study.evaluation.primary,
+            device=", ".join(self.plan.devices),
+            workers=workers,
+            report=self.plan.report,
+            quick=self.plan.quick,
+        )
+
+
+def _header(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
+    before = read_header(archive)
+    try:
+        write_atomically(archive.data_sheet, prepared.data_sheet())
+    except OSError as error:
+        raise GanbenchError(f"{archive.data_sheet}: cannot be written: {error.strerror}") from error
+    return Header(
+        study=plan.resolved,
+        origins=plan.origins,
+        arms=tuple(arm.result() for arm in prepared.arms),
+        fingerprints=prepared.fingerprints,
+        protocol=prepared.evaluator.protocol,
+        environment=describe_environment(plan.devices, plan.workers),
+        command=plan.command,
+        quick=plan.quick,
+        metric_notes=prepared.evaluator.metric_notes,
+        collapse_rule=prepared.evaluator.collapse_rule,
+        wall_seconds=before.wall_seconds if before is not None else 0.0,
+    )

@@ -1,0 +1,287 @@
+"""A worker process: claims trials, trains them, and tells the supervisor."""
+
+import os
+import signal
+import time
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from ganbench.plugin import Data, GanbenchError, Host
+from ganbench.study.archive import Archive, write_atomically
+from ganbench.study.attempt import Checkpoint, attempt
+from ganbench.study.compute import set_up_torch
+from ganbench.study.journal import LedgerError
+from ganbench.study.ledger import Claim, Ledger
+from ganbench.study.messages import (
+    Broken,
+    Ended,
+    Idle,
+    Job,
+    Message,
+    NotApplicable,
+    Notice,
+    Pulse,
+    PutBack,
+    Started,
+)
+from ganbench.study.observers import Observers
+from ganbench.study.records import Ending
+from ganbench.study.results import EvaluationPoint
+from ganbench.training import NotApplicableError, Trial
+
+PULSE_SECONDS = 0.25
+SHEET = 64
+"""Samples in a trial's picture."""
+TRACEBACK_LINES = 12
+
+
+class OrphanedError(Exception):
+    """The supervisor is gone; the trial is the next supervisor's."""
+
+
+def main(job: Job, connection: Connection) -> None:
+    """Work until no trial waits, the supervisor says stop, or it is gone.
+
+    Parameters
+    ----------
+    job : Job
+    connection : Connection
+        To the supervisor, and to nobody else: a queue shared with other workers would be
+        left locked by one that is killed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    link = Link(connection)
+    signal.signal(signal.SIGTERM, link.on_signal)
+    try:
+        _Worker(job, link).run()
+    except OrphanedError:
+        os._exit(1)
+    except GanbenchError as error:
+        link.last_words(Broken(str(error)))
+    except Exception:
+        # Outside a trial: the next worker would meet it too.
+        link.last_words(Broken(f"a worker failed:\n{traceback.format_exc()}"))
+
+
+class Link:
+    """A worker's end of its pipe."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stopped = False
+        self._notices: set[str] = set()
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Treat a signal as a request to stop."""
+        self._stopped = True
+
+    def send(self, message: Message) -> None:
+        """Tell the supervisor.
+
+        Raises
+        ------
+        OrphanedError
+            If it is gone.
+        """
+        try:
+            self._connection.send(message)
+        except OSError as error:
+            raise OrphanedError from error
+
+    def last_words(self, message: Message) -> None:
+        """Tell the supervisor, if it is there."""
+        try:
+            self._connection.send(message)
+        except OSError:
+            os._exit(1)
+
+    def notice(self, text: str) -> None:
+        """Pass something on to the user, once."""
+        kind = text.partition(":")[2] or text
+        if kind not in self._notices:
+            self._notices.add(kind)
+            self.send(Notice(text))
+
+    def stopped(self) -> bool:
+        """Say whether to stop.
+
+        Raises
+        ------
+        OrphanedError
+            If the supervisor is gone.
+        """
+        try:
+            if self._connection.poll():
+                self._connection.recv()  # all it ever says is stop
+                self._stopped = True
+        except (EOFError, OSError) as error:
+            raise OrphanedError from error
+        return self._stopped
+
+
+class _Worker:
+    """What lasts from one trial to the next: the data, the evaluator, the ledger."""
+
+    def __init__(self, job: Job, link: Link) -> None:
+        import torch
+
+        from ganbench.data.load import load_data
+        from ganbench.evaluation.evaluator import Evaluator
+
+        set_up_torch(job.device)
+        self.job, self.link = job, link
+        self.archive = Archive(job.report)
+        self.host = Host(job.plugins)
+        self.observers = Observers(self.host, link.notice)
+        self.device = torch.device(job.device)
+        self.data: Data = load_data(
+            job.dataset.name, job.dataset.parameters, self.host, job.data_root
+        )
+        self.evaluator = Evaluator(job.evaluation, self.data, self.host, self.device, job.cache)
+        self.ledger = Ledger(self.archive.folder, job.definition)
+
+    def run(self) -> None:
+        while not self.link.stopped():
+            claim = self.ledger.claim()
+            if claim is None:
+                self.link.send(Idle())
+                return
+            self._train(claim)
+
+    def _train(self, claim: Claim) -> None:
+        config = self.job.configs[claim.key]
+        began = time.monotonic()
+        try:
+            ending = self._attempt(claim)
+        except (LedgerError, OrphanedError):
+            raise
+        except NotApplicableError as error:
+            self.ledger.fail(claim.number, "not applicable", str(error))
+            self.link.send(NotApplicable(claim.key, str(error)))
+            return
+        except Exception as error:
+            self._fail(claim, error, began)
+            return
+        if ending is None:
+            self.ledger.put_back(claim.number)
+            self.link.send(PutBack(claim.number))
+            return
+        self.ledger.finish(claim.number, ending)
+        self._checkpoint(claim).discard()
+        primary = config.evaluation.primary
+        figure = ending.evaluations[-1].figures.get(primary) if ending.evaluations else None
+        if ending.outcome == "diverged":
+            figure = None
+        self._ended(claim, ending.outcome, ending.steps, figure, began, ending.error)
+
+    def _attempt(self, claim: Claim) -> Ending | None:
+        config = self.job.configs[claim.key]
+
+        def build() -> Trial:
+            return Trial(config, claim.seed, self.data, self.host, self.device)
+
+        kept = self._checkpoint(claim)
+        trial, measured = kept.restore(build)
+        self.link.send(
+            Started(claim.number, claim.arm, claim.seed, claim.key, trial.step, trial.steps)
+        )
+        self.observers.notify(
+            "on_trial_start", arm=claim.arm, seed=claim.seed, config=config.model_dump(mode="json")
+        )
+        watcher = _Watcher(self, claim)
+        if measured.points:
+            watcher.latest = measured.points[-1]
+        ending = attempt(trial, measured, self.evaluator, config.evaluation, kept, watcher)
+        if ending is not None:
+            self._picture(claim, trial)
+        return ending
+
+    def _checkpoint(self, claim: Claim) -> Checkpoint:
+        path = self.archive.checkpoint(claim.key, claim.seed)
+        return Checkpoint(path, claim.fingerprint, self.link.notice)
+
+    def _picture(self, claim: Claim, trial: Trial) -> None:
+        from ganbench.evaluation.pictures import sample_sheet
+
+        path = self.archive.samples(claim.key, claim.seed)
+        try:
+            write_atomically(path, sample_sheet(trial.sample(SHEET), self.data))
+        except OSError as error:
+            self.link.notice(f"{path}: the picture could not be written: {error.strerror or error}")
+
+    def _fail(self, claim: Claim, error: Exception, began: float) -> None:
+        text = f"{type(error).__name__}: {error}"
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        details = {"traceback": "\n".join(lines[-TRACEBACK_LINES:])}
+        self.ledger.fail(claim.number, "failed", text, details)
+        self._ended(claim, "failed", 0, None, began, text, kind_of(error))
+
+    def _ended(
+        self,
+        claim: Claim,
+        outcome: Literal["complete", "diverged", "failed"],
+        steps: int,
+        figure: float | None,
+        began: float,
+        error: str | None,
+        kind: str | None = None,
+    ) -> None:
+        self.observers.notify("on_trial_end", arm=claim.arm, seed=claim.seed, outcome=outcome)
+        self.link.send(
+            Ended(
+                number=claim.number,
+                arm=claim.arm,
+                seed=claim.seed,
+                key=claim.key,
+                outcome=outcome,
+                steps=steps,
+                figure=figure,
+                seconds=time.monotonic() - began,
+                error=error,
+                kind=kind,
+            )
+        )
+
+
+class _Watcher:
+    """Passes on what a trial does: to the supervisor, the ledger and the plugins' observers."""
+
+    def __init__(self, worker: _Worker, claim: Claim) -> None:
+        self._worker, self._claim = worker, claim
+        self._primary = worker.job.evaluation.primary
+        self._sent = 0.0
+        self.latest: EvaluationPoint | None = None
+
+    def training(self, trial: Trial, steps_per_second: float) -> bool:
+        if time.monotonic() - self._sent >= PULSE_SECONDS:
+            self._send(trial.step, steps_per_second, "training")
+        return not self._worker.link.stopped()
+
+    def evaluating(self, trial: Trial) -> None:
+        self._send(trial.step, 0.0, "evaluating")
+
+    def evaluated(self, point: EvaluationPoint) -> None:
+        self.latest = point
+        claim = self._claim
+        self._worker.ledger.note(claim.number, point.step, point.figures.get(self._primary))
+        self._worker.observers.notify(
+            "on_evaluation", arm=claim.arm, seed=claim.seed, step=point.step, figures=point.figures
+        )
+
+    def _send(self, step: int, steps_per_second: float, state: Any) -> None:
+        self._sent = time.monotonic()
+        figure = self.latest.figures.get(self._primary) if self.latest else None
+        health = self.latest.health if self.latest else None
+        self._worker.link.send(Pulse(step, steps_per_second, state, figure, health))
+
+
+def kind_of(error: BaseException) -> str:
+    """Name where an exception comes from: its first cause's type, and the line that raised."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    return f"{type(error).__name__} at {where}"

@@ -1,0 +1,65 @@
+"""How much of a run is done, and how long the rest will take."""
+
+import time
+from collections.abc import Iterable
+
+from ganbench.study.monitor import RunningTrial
+
+SETTLED_SECONDS = 3.0
+"""Before this, speed says nothing: workers are still loading."""
+
+
+class Workload:
+    """Steps done and to do, in one run of a study.
+
+    Parameters
+    ----------
+    waiting : int
+        Steps of all trials that wait.
+    """
+
+    def __init__(self, waiting: int) -> None:
+        self._total = waiting
+        self._waiting = waiting
+        self._trained = 0
+        self._began = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._began
+
+    def start(self, trial: RunningTrial) -> None:
+        """Count a trial as no longer waiting; what a checkpoint saved is no work."""
+        self._waiting -= trial.steps
+        self._total -= trial.resumed_at
+
+    def end(self, trial: RunningTrial, steps: int) -> None:
+        """Count a trial that ended after ``steps``."""
+        self._trained += max(0, steps - trial.resumed_at)
+
+    def put_back(self, trial: RunningTrial) -> None:
+        """Count a trial as waiting again."""
+        self._trained += trial.step - trial.resumed_at
+        self._total += trial.resumed_at
+        self._waiting += trial.steps
+
+    def drop(self, steps: int) -> None:
+        """Count steps of waiting trials as not wanted any more."""
+        self._waiting -= steps
+        self._total -= steps
+
+    def share(self, running: Iterable[RunningTrial]) -> float:
+        """Return the share of the steps that is done, 0 to 1."""
+        return 1 - self._left(running) / self._total if self._total > 0 else 1.0
+
+    def remaining(self, running: Iterable[RunningTrial]) -> float | None:
+        """Return the seconds still to go at the pace so far; None while there is none."""
+        running = list(running)
+        trained = self._trained + sum(trial.step - trial.resumed_at for trial in running)
+        if trained <= 0 or self.elapsed < SETTLED_SECONDS:
+            return None
+        return self._left(running) * self.elapsed / trained
+
+    def _left(self, running: Iterable[RunningTrial]) -> int:
+        return self._waiting + sum(trial.steps - trial.step for trial in running)
