@@ -118,8 +118,8 @@ def _classes(folder: Path, files: Sequence[ImageFile]) -> tuple[str, ...]:
         loose = [file.name for file in files if "/" not in file.name]
         raise DataError(
             f"{folder} mixes two layouts: {len(loose)} images lie in it (such as "
-            f"{readable(loose[0])}) beside folders of images ({_some(folders)}); move the images into a folder of "
-            "their class, or the folders elsewhere"
+            f"{readable(loose[0])}) beside folders of images ({_some(folders)}); move the "
+            "images into a folder of their class, or the folders elsewhere"
         )
     return tuple(folders) if len(folders) > 1 else ()
 

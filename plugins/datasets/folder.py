@@ -212,7 +212,7 @@ def write_cache(path: Path, decoded: Decoded) -> None:
 def read_cache(path: Path) -> Decoded | None:
     """Read what ``write_cache`` wrote; None if there is no such file or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             images = content["images"]
             text = json.loads(content["text"].tobytes())
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):

@@ -108,6 +108,7 @@ def test_points_pass_unchanged():
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")  # torch calls it a prototype
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_step_of_the_order_does_not_wait_for_the_device():
     generator = torch.Generator("cuda").manual_seed(0)
