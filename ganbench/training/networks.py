@@ -63,13 +63,14 @@ def _build(
     context: BuildContext,
     streams: Streams,
 ) -> BuiltPair:
-    drawn: set[int] = set()
+    # The modules themselves, not their ids: a removed layer's id may be given out again.
+    drawn: set[nn.Module] = set()
 
     def draw(net: nn.Module, role: str) -> None:
         for name, module in net.named_modules():
             own = list(module.parameters(recurse=False))
-            if own and id(module) not in drawn:
-                drawn.add(id(module))
+            if own and module not in drawn:
+                drawn.add(module)
                 with seeded("init", pair.name, role, name, seed=streams.seed):
                     architecture.initialise(module)
 

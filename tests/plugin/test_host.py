@@ -1,0 +1,144 @@
+"""The host: entry points, files, clashes and near misses."""
+
+from pathlib import Path
+
+import pytest
+
+from ganbench.plugin import Host, PluginError, Search, Trick, UnknownPluginError, search_ranges
+from ganbench.plugin.parameters import Parameters
+
+MINE = '''
+"""A trick of one's own."""
+from ganbench.plugin import Trick, TrickParameters
+
+class Mine(Trick):
+    """Does nothing yet."""
+    name = "mine"
+    neutral = TrickParameters()
+'''
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text: str, name: str = "my_trick.py") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_builtins_come_through_the_entry_point_group():
+    host = Host()
+    assert {"batch_norm", "feature_matching", "instance_noise", "label_smoothing"} <= set(
+        host.names("trick")
+    )
+    assert host.find("trick", "label_smoothing").source.startswith("ganbench ")
+    assert host.find("trick", "label_smoothing").builtin
+
+
+def test_a_file_with_a_class_and_nothing_else_is_a_plugin(file):
+    found = Host([file(MINE)]).find("trick", "mine")
+    assert found.summary == "Does nothing yet."
+    assert found.card == "A trick of one's own."
+    assert not found.builtin
+
+
+def test_a_hook_implementation_in_a_file_is_called(file):
+    path = file(
+        MINE.replace("class Mine", "class _Mine")
+        + "from ganbench.plugin import hookimpl\n"
+        + "@hookimpl\ndef register_tricks():\n    return [_Mine]\n"
+    )
+    assert "mine" in Host([path]).names("trick")
+
+
+def test_observers_of_a_file_are_called(file):
+    path = file(
+        "from ganbench.plugin import hookimpl\nseen = []\n"
+        "@hookimpl\ndef on_trial_end(arm, seed, outcome):\n    seen.append((arm, seed, outcome))\n"
+    )
+    host = Host([path], entry_points=False)
+    host.hook.on_trial_end(arm="baseline", seed=1, outcome="complete")
+    (module,) = [p for p in host._manager.get_plugins() if hasattr(p, "seen")]
+    assert module.seen == [("baseline", 1, "complete")]
+
+
+def test_two_plugins_of_one_name_are_an_error_that_names_both(file):
+    one, other = file(MINE, "one.py"), file(MINE, "other.py")
+    with pytest.raises(PluginError, match=r"'mine'.*one\.py.*other\.py"):
+        Host([one, other])
+
+
+def test_an_unknown_name_says_what_is_close():
+    with pytest.raises(UnknownPluginError, match="did you mean 'label_smoothing'") as caught:
+        Host().find("trick", "label_smothing")
+    assert caught.value.close[0] == "label_smoothing"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def broken(:\n", r"my_trick\.py:1: SyntaxError"),
+        ("x = 1\n\nraise ValueError('no')\n", r"my_trick\.py:3: ValueError: no"),
+        ("x = 1\n", "defines no plugin"),
+        (MINE.replace("    neutral = TrickParameters()\n", ""), "declares no `neutral`"),
+    ],
+)
+def test_a_broken_file_says_where_and_why(file, text, message):
+    with pytest.raises(PluginError, match=message):
+        Host([file(text)])
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(PluginError, match="there is no such plugin file"):
+        Host([Path("nowhere.py")])
+
+
+def test_create_validates_parameters():
+    with pytest.raises(ValueError, match="real"):
+        Host().create("trick", "label_smoothing", {"real": 2.0})
+
+
+@pytest.mark.parametrize("registered", Host().all("trick"), ids=lambda r: r.name)
+def test_every_builtin_trick_has_a_card_with_its_four_headings(registered):
+    for heading in (
+        "How to use",
+        "Suggested hyperparameters",
+        "Technical details and trade-offs",
+        "Attribution",
+    ):
+        assert heading in registered.card
+
+
+def test_search_ranges_are_read_from_annotations():
+    found = search_ranges(Host().find("trick", "label_smoothing").cls.Parameters)
+    assert found == {"real": Search(0.7, 1.0)}
+
+
+@pytest.mark.parametrize("bounds", [(1.0, 1.0), (2.0, 1.0)])
+def test_an_empty_search_range_is_refused(bounds):
+    with pytest.raises(ValueError, match="low < high"):
+        Search(*bounds)
+
+
+def test_a_logarithmic_search_from_zero_is_refused():
+    with pytest.raises(ValueError, match="low > 0"):
+        Search(0, 1, log=True)
+
+
+class Numbers(Parameters):
+    real: float = 1.0
+    whole: int = 1
+
+
+def test_parameters_take_an_int_for_a_float_and_nothing_else():
+    assert Numbers(real=2).real == 2.0
+    for wrong in ({"real": "2"}, {"real": True}, {"whole": 1.5}, {"other": 1}):
+        with pytest.raises(ValueError, match="validation error"):
+            Numbers(**wrong)
+
+
+def test_the_base_trick_is_no_plugin_of_its_own():
+    with pytest.raises(PluginError, match="has no `name`"):
+        Host(classes=[type("Nameless", (Trick,), {})])

@@ -1,0 +1,57 @@
+"""The objectives against the formulas of the paper, in float64."""
+
+import numpy as np
+import pytest
+import torch
+
+from ganbench.plugin import Host
+
+
+@pytest.fixture
+def logits():
+    return np.random.default_rng(0).normal(size=(2, 8, 1)) * 3
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("name", ["non-saturating", "saturating"])
+def test_the_discriminator_maximises_equation_1(name, logits):
+    objective = Host().create("objective", name)
+    real, fake = logits
+    expected = -np.log(sigmoid(real)).mean() - np.log(1 - sigmoid(fake)).mean()
+    ones = torch.ones(8, 1, dtype=torch.float64)
+    got = objective.discriminator_loss(
+        torch.from_numpy(real), torch.from_numpy(fake), ones, torch.zeros_like(ones)
+    )
+    assert got.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("non-saturating", lambda x: -np.log(sigmoid(x)).mean()),
+        ("saturating", lambda x: np.log(1 - sigmoid(x)).mean()),
+    ],
+)
+def test_the_generators_loss_is_its_formula(name, expected, logits):
+    objective = Host().create("objective", name)
+    fake = torch.from_numpy(logits[1])
+    targets = torch.full_like(fake, objective.generator_target)
+    assert objective.generator_loss(fake, targets, None).item() == pytest.approx(
+        expected(logits[1])
+    )
+
+
+def test_where_the_discriminator_wins_only_the_saturating_gradient_vanishes():
+    # d/dx log(1 - s(x)) = -s(x); d/dx -log s(x) = -(1 - s(x)).
+    gradients = {}
+    for name in ("non-saturating", "saturating"):
+        objective = Host().create("objective", name)
+        x = torch.full((1, 1), -10.0, dtype=torch.float64, requires_grad=True)
+        targets = torch.full((1, 1), objective.generator_target, dtype=torch.float64)
+        objective.generator_loss(x, targets, None).backward()
+        gradients[name] = x.grad.item()
+    assert gradients["saturating"] == pytest.approx(-sigmoid(-10.0))
+    assert gradients["non-saturating"] == pytest.approx(-(1 - sigmoid(-10.0)))

@@ -1,0 +1,111 @@
+"""Order, conflicts and blame of hooks."""
+
+import pytest
+import torch
+
+from ganbench.plugin import Host, Stage, Trick, TrickParameters
+from ganbench.testing import tiny_config, tiny_data
+from ganbench.training import HookError, NotApplicableError, Trial
+from ganbench.training.hooks import create_tricks, order, resolved_order
+
+
+def make(trick_name, bases=(Trick,), **attributes):
+    body = {"name": trick_name, "neutral": TrickParameters(), **attributes}
+    return type(trick_name.title(), bases, body)
+
+
+def names(*classes):
+    return [trick.name for trick in order([cls(TrickParameters()) for cls in classes])]
+
+
+def trial(*classes, tricks=None, **changes):
+    settings = tricks if tricks is not None else {cls.name: {} for cls in classes}
+    host = Host(classes=classes)
+    return Trial(tiny_config(settings, **changes), 0, tiny_data(), host, torch.device("cpu"))
+
+
+def test_the_order_does_not_depend_on_the_file():
+    a, b = make("a"), make("b")
+    assert names(a, b) == names(b, a) == ["a", "b"]
+
+
+def test_stage_comes_before_name_and_declarations_before_stage():
+    a, b = make("a", stage=Stage.LAST), make("b")
+    c = make("c", stage=Stage.FIRST, after=("a",))
+    assert names(a, b, c) == ["b", "a", "c"]
+    assert names(make("x", after=("y",)), make("y")) == ["y", "x"]
+    assert names(make("y", before=("x",)), make("x")) == ["y", "x"]
+
+
+def test_a_cycle_is_refused_by_name():
+    with pytest.raises(NotApplicableError, match="a, b"):
+        names(make("a", after=("b",)), make("b", after=("a",)))
+
+
+def test_a_declared_conflict_says_why():
+    a, b = make("a", conflicts={"b": "both own the labels"}), make("b")
+    with pytest.raises(NotApplicableError, match="a conflicts with b: both own the labels"):
+        create_tricks({"a": {}, "b": {}}, Host(classes=[a, b]))
+
+
+def test_a_missing_requirement_says_why():
+    a = make("a", requires={"b": "it reads b's buffer"})
+    with pytest.raises(NotApplicableError, match="a requires b: it reads b's buffer"):
+        create_tricks({"a": {}}, Host(classes=[a]))
+
+
+def test_two_claims_on_an_exclusive_hook_name_both():
+    def objective(self, step, buf):
+        return step.adversarial_loss()
+
+    a, b = (make(n, generator_objective=objective) for n in ("a", "b"))
+    with pytest.raises(NotApplicableError, match="a and b both provide generator_objective"):
+        create_tricks({"a": {}, "b": {}}, Host(classes=[a, b]))
+
+
+def test_only_overridden_hooks_are_resolved():
+    tricks = create_tricks({"label_smoothing": {}, "instance_noise": {}}, Host())
+    assert resolved_order(tricks) == {
+        "make_buffers": ["instance_noise"],
+        "transform_discriminator_input": ["instance_noise"],
+        "transform_targets": ["label_smoothing"],
+        "before_step": ["instance_noise"],
+    }
+
+
+def test_an_exception_in_a_step_names_plugin_and_hook():
+    def transform_images(self, x, is_real, buf):
+        return x.no_such_method()
+
+    running = trial(make("broken_trick", transform_images=transform_images))
+    with pytest.raises(HookError, match=r"broken_trick\.transform_images raised AttributeError"):
+        running.advance(1)
+
+
+def test_an_exception_while_building_names_plugin_and_hook():
+    def transform_generator(self, net, ctx):
+        raise KeyError("conv")
+
+    with pytest.raises(HookError, match=r"broken_trick\.transform_generator raised KeyError"):
+        trial(make("broken_trick", transform_generator=transform_generator))
+
+
+def test_skip_makes_the_arm_not_applicable():
+    with pytest.raises(NotApplicableError, match="shy: only on Tuesdays"):
+        trial(make("shy", skip=lambda self, ctx: (True, "only on Tuesdays")))
+
+
+def test_a_label_trick_is_not_applicable_without_targets():
+    from ganbench_plugins.objectives.minimax import NonSaturating
+
+    class Critic(NonSaturating):
+        name = "critic"
+        uses_targets = False
+
+    with pytest.raises(NotApplicableError, match="critic has none"):
+        trial(Critic, tricks={"label_smoothing": {}}, objective="critic")
+
+
+def test_feature_matching_on_a_missing_block_says_which_there_are():
+    with pytest.raises(NotApplicableError, match=r"no block 'up9'; its blocks are down1, down2"):
+        trial(tricks={"feature_matching": {"layer": "up9"}})
