@@ -90,6 +90,10 @@ class _TorchvisionSet(Dataset):
         """Say whether a file that is there is not what was published."""
         raise NotImplementedError
 
+    def archives(self, root: Path) -> Path:
+        """Return the folder that published archives are looked for in."""
+        return root / self.folder
+
     def missing(self, folder: Path) -> list[str]:
         """Return the names of the wanted files that are not in the folder."""
         return [name for name in self.wanted() if not (folder / name).is_file()]
@@ -114,7 +118,8 @@ class _TorchvisionSet(Dataset):
             f"the data set {self.name!r} wants these files in {folder}\n"
             + "".join(f"  {name}\n" for name in self.missing(folder))
             + f"and {reason}\n"
-            f"Put them there, or set GANBENCH_DATA to the folder that holds {self.folder}."
+            f"Put them there (or, as published, the archives in {self.archives(root)}), or set "
+            f"GANBENCH_DATA to the folder that holds {self.folder}."
         ) from None
 
     def _damaged(self, folder: Path, error: Exception) -> DataError:
@@ -160,7 +165,8 @@ class _IdxSet(_TorchvisionSet):
             if name in missing:
                 bases = dict.fromkeys((*self.source.mirrors, *self.mirrors))
                 file = Published(filename, md5, tuple(base + filename for base in bases))
-                archive = fetch(file, folder, f"{self.name}: {filename}", progress)
+                label = f"{self.name}: {filename}"
+                archive = fetch(file, self.archives(root), label, progress)
                 with gzip.open(archive) as packed, written_whole(folder / name) as stream:
                     shutil.copyfileobj(packed, stream)
 
@@ -264,6 +270,10 @@ class Cifar10(_TorchvisionSet):
         """Return the names of the files that torchvision wants in the folder."""
         return list(self.checksums)
 
+    def archives(self, root: Path) -> Path:
+        """Return the data root: torchvision looks for CIFAR-10's archive there."""
+        return root
+
     def provide(self, root: Path, progress: Progress) -> None:
         """Download and unpack the missing files."""
         from torchvision.datasets.utils import extract_archive
@@ -271,7 +281,7 @@ class Cifar10(_TorchvisionSet):
         source = self.source
         addresses = tuple(dict.fromkeys((source.url, *self.mirrors)))
         file = Published(source.filename, source.tgz_md5, addresses)
-        archive = fetch(file, root, f"{self.name}: {source.filename}", progress)
+        archive = fetch(file, self.archives(root), f"{self.name}: {source.filename}", progress)
         folder = root / self.folder
         folder.mkdir(exist_ok=True)
         # Unpacked aside and moved file by file: an interrupt leaves no half-written batch.

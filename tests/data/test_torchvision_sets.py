@@ -278,6 +278,13 @@ def test_a_damaged_cifar_batch_is_named_and_never_unpickled(host, tmp_path, cifa
     assert len(load_data("cifar10", {}, host, root).items) == 15
 
 
+def test_a_cifar_archive_put_there_by_hand_needs_no_network(host, tmp_path, cifar, monkeypatch):
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", "file:///nonexistent/ganbench/a")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "cifar-10-python.tar.gz").rename(tmp_path / "root/cifar-10-python.tar.gz")
+    assert len(load_data("cifar10", {}, host, tmp_path / "root").items) == 15
+
+
 def test_cifar_without_a_network_names_its_archive_address(host, tmp_path):
     with pytest.raises(DataError) as caught:
         load_data("cifar10", {}, host, tmp_path)
