@@ -37,6 +37,18 @@ class Component(Strict):
 ComponentField = Annotated[Component, BeforeValidator(_as_component)]
 
 
+def _as_seeds(value: Any) -> Any:
+    """Let ``10`` stand for the seeds 0 to 9."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SEEDS:
+        return tuple(range(value))
+    return value
+
+
+MAX_SEEDS = 10_000
+"""More repetitions than any study could pay for: a slip of the keyboard."""
+MAX_SEED = 2**32 - 1
+
+
 class Latent(Strict):
     """The generator's input."""
 
@@ -44,6 +56,15 @@ class Latent(Strict):
     """Width of the latent vector."""
     distribution: Literal["normal", "uniform"] = "normal"
     """N(0, 1) or U(-1, 1) in each coordinate."""
+
+
+OPTIMIZER_KEYS: dict[str, frozenset[str]] = {
+    "adam": frozenset({"lr", "beta1", "beta2", "weight_decay"}),
+    "adamw": frozenset({"lr", "beta1", "beta2", "weight_decay"}),
+    "sgd": frozenset({"lr", "momentum", "weight_decay"}),
+    "rmsprop": frozenset({"lr", "momentum", "weight_decay"}),
+}
+"""Which keys each kind of optimizer uses, ``name`` aside."""
 
 
 class Optimizer(Strict):
@@ -110,7 +131,7 @@ class ArmSpec(Strict):
     """One arm of an explicit list."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+=()-]{0,79}$")
-    """How the arm is called in the report."""
+    """letters, digits, spaces and ._+=()-, at most 80; what the report calls the arm."""
     set: dict[str, Any] = Field(default_factory=dict)
     """Trick names or dotted baseline paths, each with the value that it has here."""
 
@@ -140,6 +161,7 @@ class Evaluation(Strict):
     """The figure that verdicts are about; lower is better."""
     metrics: tuple[ComponentField, ...] = Field(
         default=(Component(name="fid"), Component(name="modes"), Component(name="diversity")),
+        min_length=1,
         strict=False,
     )
     """What is computed at each evaluation."""
@@ -161,18 +183,24 @@ class Study(Strict):
     """A study file: a question, a baseline, factors, a design, seeds, an evaluation."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-    """Lower case, digits, - and _; names the report's folder."""
+    """lower-case letters, digits, - and _, at most 64; names the report's folder."""
     question: str = Field(min_length=1)
     """What the study is to answer; the report opens with it."""
     dataset: ComponentField
     """What the generator learns."""
     baseline: Baseline
     """What every arm starts from."""
-    factors: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    factors: dict[str, Annotated[tuple[Any, ...], Field(strict=False)]] = Field(
+        default_factory=dict
+    )
     """A trick's name, or a dotted path into the baseline, and its levels, baseline's first."""
     design: Design = Design()
     """Which combinations become arms."""
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4), min_length=1, strict=False)
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...],
+        Field(min_length=1, max_length=MAX_SEEDS, strict=False),
+        BeforeValidator(_as_seeds),
+    ] = (0, 1, 2, 3, 4)
     """The repetitions: a count, or a list of seeds. A seed pairs the arms."""
     evaluation: Evaluation = Evaluation()
     """How trials are measured."""
@@ -181,9 +209,9 @@ class Study(Strict):
 class TrialConfig(Strict):
     """All that determines a trial but its seed: an arm of the design, resolved."""
 
-    dataset: Component
-    architecture: Component
-    objective: Component
+    dataset: ComponentField
+    architecture: ComponentField
+    objective: ComponentField
     latent: Latent
     optimizers: Optimizers
     batch_size: int

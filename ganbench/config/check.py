@@ -1,0 +1,201 @@
+"""A whole study, checked: every problem at once, and every default filled in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ganbench.config.cells import check_arms, check_baseline, check_factors
+from ganbench.config.model import MAX_SEED, MAX_SEEDS, Evaluation, Study
+from ganbench.config.problems import Path, Problem, quote, suggest
+from ganbench.config.setting import component_values, resolve_component, resolve_setting
+from ganbench.config.words import validate
+from ganbench.plugin import Host
+
+
+def check_study(raw: Mapping[str, Any], host: Host) -> tuple[dict[str, Any], list[Problem]]:
+    """Validate a study and fill in its defaults.
+
+    Parameters
+    ----------
+    raw : mapping
+        The study as plain values, without ``extends``.
+    host : Host
+
+    Returns
+    -------
+    dict
+        The resolved study, in the shape of a study file; meaningless if there are problems.
+    list of Problem
+    """
+    raw = _without_empty_sections(raw)
+    static, problems = _check_fields(raw)
+    resolved = _study_values(static)
+    baseline = raw.get("baseline")
+    setting, found = resolve_setting(baseline if isinstance(baseline, dict) else {}, host)
+    if isinstance(baseline, dict):
+        problems += [Problem(("baseline", *p.path), p.text, p.at_key) for p in found]
+    sound = isinstance(baseline, dict) and not found
+    if sound:
+        problems += check_baseline(setting, host)
+    resolved["baseline"] = setting
+    resolved["factors"], found = check_factors(raw.get("factors") or {}, setting, host, sound)
+    problems += found
+    resolved["design"], found = _check_design(raw, setting, host, sound, resolved["design"])
+    problems += found
+    resolved["seeds"], found = _check_seeds(raw.get("seeds", resolved["seeds"]))
+    problems += found
+    if "dataset" in raw:
+        resolved["dataset"], found = resolve_component(
+            "dataset", raw["dataset"], host, ("dataset",)
+        )
+        problems += found
+    resolved["evaluation"], found = _check_evaluation(raw, host, resolved["evaluation"])
+    problems += found + _check_steps(raw, setting, resolved["evaluation"], problems)
+    return {name: resolved[name] for name in Study.model_fields}, problems
+
+
+def _without_empty_sections(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Take an empty section, all its keys commented out, for one that is not there."""
+    sections = ("design", "evaluation")
+    study = {k: item for k, item in raw.items() if item is not None or k not in sections}
+    evaluation = study.get("evaluation")
+    if isinstance(evaluation, dict):
+        study["evaluation"] = {
+            k: item for k, item in evaluation.items() if item is not None or k != "judgement"
+        }
+    return study
+
+
+def _check_fields(raw: Mapping[str, Any]) -> tuple[Study | None, list[Problem]]:
+    """Validate all that is neither a plugin's nor checked on its own."""
+    fields = {key: value for key, value in raw.items() if key not in ("seeds", "factors")}
+    if "dataset" in raw:
+        fields["dataset"] = "any"
+    if isinstance(raw.get("baseline"), dict):
+        fields["baseline"] = {"architecture": "any"}
+    if isinstance(evaluation := raw.get("evaluation"), dict):
+        fields["evaluation"] = evaluation = dict(evaluation)
+        evaluation.pop("extractor", None)
+        if isinstance(evaluation.get("metrics"), list):
+            evaluation["metrics"] = ["any" for _ in evaluation["metrics"]]
+    if isinstance(design := raw.get("design"), dict) and isinstance(design.get("arms"), list):
+        arms = [{**arm, "set": {}} if isinstance(arm, dict) else arm for arm in design["arms"]]
+        fields["design"] = {**design, "arms": arms}
+    return validate(Study, fields)
+
+
+def _study_values(study: Study | None) -> dict[str, Any]:
+    """Return the fields that a valid study has; stand-ins for one that is not."""
+    if study is None:
+        study = Study.model_validate(
+            {"name": "x", "question": "x", "dataset": "x", "baseline": {"architecture": "x"}}
+        )
+    values = study.model_dump(mode="json")
+    values["evaluation"]["extractor"] = component_values(study.evaluation.extractor)
+    values["evaluation"]["metrics"] = [component_values(m) for m in study.evaluation.metrics]
+    return values
+
+
+def _check_design(
+    raw: Mapping[str, Any],
+    setting: dict[str, Any],
+    host: Host,
+    sound: bool,
+    design: dict[str, Any],
+) -> tuple[dict[str, Any], list[Problem]]:
+    given = raw.get("design")
+    given = given if isinstance(given, dict) else {}
+    arms, problems = check_arms(given.get("arms", []), setting, host, sound)
+    if given.get("kind") == "arms":
+        if given.get("arms", []) == []:
+            text = "is missing: expected a list of arms, each with a name and what it sets"
+            problems.append(Problem(("design", "arms"), text))
+        if raw.get("factors"):
+            text = (
+                "has no part in `kind: arms`, whose arms are listed; remove it, or in a file "
+                "that extends another write `factors: null`"
+            )
+            problems.append(Problem(("factors",), text, at_key=True))
+    elif arms and given.get("kind", "one-at-a-time") == "one-at-a-time":
+        text = "has no part in `kind: one-at-a-time`; remove it, or write `kind: arms`"
+        problems.append(Problem(("design", "arms"), text, at_key=True))
+    return {**design, "arms": arms}, problems
+
+
+def _check_seeds(value: Any) -> tuple[list[int], list[Problem]]:
+    at: Path = ("seeds",)
+    expected = f"a count from 1 to {MAX_SEEDS}, or a list of different seeds from 0 to {MAX_SEED}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 1 <= value <= MAX_SEEDS:
+            return list(range(value)), []
+        return [], [Problem(at, f"out of range, got {value}, expected {expected}")]
+    if not isinstance(value, list) or not value:
+        return [], [Problem(at, f"wrong type, got {quote(value)}, expected {expected}")]
+    if len(value) > MAX_SEEDS:
+        return [], [Problem(at, f"got {len(value)} seeds, expected at most {MAX_SEEDS}")]
+    problems, first = [], dict[int, int]()
+    for index, seed in enumerate(value):
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MAX_SEED:
+            text = f"got {quote(seed)}, expected a whole number from 0 to {MAX_SEED}"
+            problems.append(Problem((*at, index), text))
+        elif first.setdefault(seed, index) != index:
+            text = f"the seed {seed} again, the same as seeds.{first[seed]}; expected another"
+            problems.append(Problem((*at, index), text))
+    return value, problems
+
+
+def _check_evaluation(
+    raw: Mapping[str, Any], host: Host, evaluation: dict[str, Any]
+) -> tuple[dict[str, Any], list[Problem]]:
+    given = raw.get("evaluation")
+    given = given if isinstance(given, dict) else {}
+    at: Path = ("evaluation",)
+    default = Evaluation()
+    extractor, problems = resolve_component(
+        "extractor",
+        given.get("extractor", component_values(default.extractor)),
+        host,
+        (*at, "extractor"),
+    )
+    entries = given.get("metrics", [component_values(metric) for metric in default.metrics])
+    metrics, figures = [], dict[str, str]()
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        place: Path = (*at, "metrics", index)
+        metric, found = resolve_component("metric", entry, host, place)
+        problems += found
+        metrics.append(metric)
+        for figure in host.find("metric", metric["name"]).cls.figures if metric else ():
+            if figure in figures:
+                text = f"gives the figure {figure!r}, which {figures[figure]} gives already"
+                problems.append(Problem(place, text))
+                break
+            figures[figure] = f"evaluation.metrics.{index}"
+    primary = given.get("primary", default.primary)
+    if isinstance(primary, str) and primary not in figures and not problems:
+        problems.append(Problem((*at, "primary"), _not_a_figure(primary, figures, host)))
+    return {**evaluation, "extractor": extractor, "metrics": metrics}, problems
+
+
+def _not_a_figure(primary: str, figures: Mapping[str, str], host: Host) -> str:
+    for metric in host.all("metric"):
+        if primary in metric.cls.figures:
+            return f"the figure {primary!r} needs {metric.name!r} among evaluation.metrics"
+    return f"no metric of the study gives a figure {primary!r}{suggest(primary, figures)}"
+
+
+def _check_steps(
+    raw: Mapping[str, Any],
+    setting: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    problems: list[Problem],
+) -> list[Problem]:
+    told = {problem.path for problem in problems}
+    if ("baseline", "steps") in told or ("evaluation", "every") in told or "baseline" not in raw:
+        return []
+    given = raw.get("evaluation")
+    if not isinstance(given, dict) or "every" not in given:
+        return []
+    every, steps = given["every"], setting["steps"]
+    if isinstance(every, int) and every > steps:
+        text = f"out of range, got {every}, expected at most baseline.steps, {steps}"
+        return [Problem(("evaluation", "every"), text)]
+    return []

@@ -1,0 +1,79 @@
+"""What is wrong with a study file: collected, located, and told all at once."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganbench.config.text import flow
+from ganbench.plugin.errors import GanbenchError
+
+Path = tuple[str | int, ...]
+"""A key of the study: ``("seeds", 0)``; a factor's own dots stay inside one part."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    path : tuple of str or int
+        The key that it is about.
+    text : str
+        What is wrong, what was expected, what is close.
+    at_key : bool
+        Whether the key itself is wrong, rather than its value.
+    """
+
+    path: Path
+    text: str
+    at_key: bool = False
+
+
+class StudyError(GanbenchError):
+    """A study that cannot be run as it is written. Exit code 2.
+
+    Parameters
+    ----------
+    problems : sequence of str
+        One line each, ``file:line:column: dotted.path: what``.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+def dotted(path: Path) -> str:
+    """Return ``baseline.steps`` for ``("baseline", "steps")``."""
+    return ".".join(str(part) for part in path)
+
+
+def quote(value: Any, limit: int = 60) -> str:
+    """Return a value as YAML would write it, on one line, shortened; text in quotes."""
+    text = repr(value) if isinstance(value, str) else flow(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like ``name``, None if none is like it."""
+    names = list(known)
+    plain = {known.lower().replace("-", "_"): known for known in names}
+    same = plain.get(name.lower().replace("-", "_"))
+    if same is not None:
+        return same
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def suggest(name: Any, known: Iterable[str], limit: int = 12) -> str:
+    """Return ``, did you mean 'x'?``, or the known names if none is close."""
+    names = sorted(known)
+    near = closest(name, names) if isinstance(name, str) else None
+    if near is not None:
+        return f", did you mean {near!r}?"
+    if not names:
+        return ", there are none"
+    more = ", …" if len(names) > limit else ""
+    return ", expected one of " + ", ".join(names[:limit]) + more
