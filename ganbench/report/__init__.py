@@ -1,1 +1,6 @@
-"""Figures, HTML, Markdown and machine-readable results."""
+"""Reports: verdicts and figures as a page, as Markdown, and for programs."""
+
+from ganbench.report.words import VerdictRow, verdict_rows
+from ganbench.report.write import write_report
+
+__all__ = ["VerdictRow", "verdict_rows", "write_report"]

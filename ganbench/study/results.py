@@ -199,6 +199,16 @@ class StudyResults:
         return str(self.study["evaluation"]["primary"])
 
     @property
+    def alpha(self) -> float:
+        """Family-wise error rate of the verdicts; intervals have level 1 - alpha."""
+        return float(self.study["evaluation"]["judgement"]["alpha"])
+
+    @property
+    def margin(self) -> float:
+        """Relative change of the primary figure that does not matter."""
+        return float(self.study["evaluation"]["judgement"]["margin"])
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """The study's repetitions, whether or not they have run."""
         seeds = self.study["seeds"]

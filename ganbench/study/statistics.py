@@ -36,8 +36,7 @@ Reading = Callable[[TrialResult], float | None]
 
 def compare(results: StudyResults) -> tuple[Comparison, ...]:
     """Compare every arm with the baseline; one row an arm, the baseline's first."""
-    judgement = results.study["evaluation"]["judgement"]
-    alpha, margin = float(judgement["alpha"]), float(judgement["margin"])
+    alpha, margin = results.alpha, results.margin
     baseline, *arms = results.arms
     rows = [_describe(results, arm, baseline, alpha) for arm in arms]
     family = [row for row, arm in zip(rows, arms, strict=True) if arm.skipped is None]

@@ -1,0 +1,83 @@
+"""The study's answer in one paragraph, made from the verdicts."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ganbench.report.words import count, interval, listing, mean_and_deviation, p_value, percent
+from ganbench.study.comparison import Comparison
+from ganbench.study.planning import plan
+from ganbench.study.results import StudyResults
+
+PLURAL = {"helps": "help", "hurts": "hurt", "no effect": "have no effect"}
+SINGULAR = {"no effect": "has no effect"}
+
+
+def progress(results: StudyResults) -> str:
+    """Say how far the study is; empty if every trial has ended."""
+    applying = [arm for arm in results.arms if arm.skipped is None]
+    whole = len(applying) * len(results.seeds)
+    ended = sum(
+        trial.outcome != "pending"
+        for arm in applying
+        for trial in results.of_arm(arm.name).values()
+    )
+    if ended >= whole:
+        return ""
+    return f"{ended} of {whole} trials have ended so far: every verdict here may still change."
+
+
+def answer(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    """Return the answer: the tally, the clearest arms, the baseline, and how it was measured."""
+    primary = label(results.primary)
+    baseline, *arms = comparisons
+    sentences = [_tally(arms, len(results.seeds))] if arms else ["There is only a baseline."]
+    sentences += _clearest(arms, "helps", primary) + _clearest(arms, "hurts", primary)
+    if baseline.mean is not None:
+        ends = mean_and_deviation(baseline.mean, baseline.deviation)
+        spread = " (mean and standard deviation over seeds)" if baseline.deviation else ""
+        sentences.append(f"The baseline ends with {primary} {ends}{spread}; lower is better.")
+    judged = [arm for arm, item in zip(results.arms[1:], arms, strict=True) if not arm.skipped]
+    strength = plan(len(results.seeds), len(judged), results.alpha).text
+    return " ".join(sentences), strength
+
+
+def label(figure: str) -> str:
+    """Return a figure's key as a reader knows it: short acronyms in capitals."""
+    return figure.upper() if figure in ("fid", "kid", "kl", "mmd") else figure.replace("_", " ")
+
+
+def _tally(arms: Sequence[Comparison], seeds: int) -> str:
+    found = Counter(item.verdict for item in arms)
+    applying = len(arms) - found["n/a"]
+    parts = []
+    for verdict in ("helps", "hurts", "no effect", "inconclusive"):
+        amount = found[verdict]
+        if not amount:
+            continue
+        one = SINGULAR.get(verdict, verdict)
+        if verdict == "inconclusive":
+            parts.append(f"{amount} {'is' if amount == 1 else 'are'} inconclusive")
+        else:
+            parts.append(f"{amount} {one if amount == 1 else PLURAL[verdict]}")
+    without = ""
+    if found["n/a"]:
+        without = f" No verdict is possible on {count(found['n/a'], 'other')}."
+    if not applying:
+        return f"None of the {count(len(arms), 'change')} has a verdict yet."
+    changes = f"Of {count(applying, 'change')} to the baseline"
+    return f"{changes}, {listing(parts)}, with {count(seeds, 'seed')}.{without}"
+
+
+def _clearest(arms: Sequence[Comparison], verdict: str, primary: str) -> list[str]:
+    """Return a sentence on the arm with the largest effect of those with a verdict."""
+    found = [(item, item.effect) for item in arms if item.verdict == verdict and item.effect]
+    if not found:
+        return []
+    item, effect = max(found, key=lambda pair: abs(pair[1].estimate))
+    most = "" if len(found) == 1 else " most"
+    if effect.estimate == float("inf"):
+        return [f"{item.arm} hurts{most}: it diverged."]
+    return [
+        f"{item.arm} {verdict}{most}: {primary} {percent(effect.estimate)} "
+        f"(interval {interval(effect)}, p after Holm {p_value(item.p_holm)})."
+    ]

@@ -1,0 +1,198 @@
+"""What a report says, before it is a page or a Markdown file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ganbench.report.answer import answer, label, progress
+from ganbench.report.curves import Axis, curve_panels
+from ganbench.report.forest import axis_note, forest_plot
+from ganbench.report.guide import glossary
+from ganbench.report.listing import flattened, scalar, study_lines
+from ganbench.report.sheets import SheetRow, sheet_rows
+from ganbench.report.svg import Figure
+from ganbench.report.timeline import timeline_panels
+from ganbench.report.words import (
+    NOTHING,
+    VerdictRow,
+    count,
+    duration,
+    interval,
+    number,
+    p_value,
+    percent,
+    verdict_rows,
+)
+from ganbench.study.comparison import Comparison, Effect
+from ganbench.study.results import StudyResults
+
+Section = tuple[str, str]
+"""Title and Markdown text of a section that a plugin adds."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; the first ``words`` columns hold words, the others numbers."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+
+
+@dataclass(frozen=True)
+class Content:
+    """The parts of a report, in reading order; empty ones are left out of it."""
+
+    question: str
+    setting: str
+    answer: str
+    strength: str
+    progress: str
+    quick: bool
+    primary: str
+    rows: tuple[VerdictRow, ...]
+    level: str
+    forest: Figure | None
+    forest_narrow: Figure | None
+    forest_note: str
+    over_steps: tuple[Figure, ...]
+    over_seconds: tuple[Figure, ...]
+    exploratory: Table | None
+    sheets: tuple[SheetRow, ...]
+    timelines: tuple[Figure, ...]
+    collapse_rule: str
+    figures: Table | None
+    figure_notes: tuple[tuple[str, str], ...]
+    cost: Table
+    wall: str
+    troubles: Table | None
+    sections: tuple[Section, ...]
+    glossary: tuple[tuple[str, str], ...]
+    protocol: tuple[tuple[str, str], ...]
+    environment: tuple[tuple[str, str], ...]
+    study: tuple[tuple[str, str], ...]
+    command: str
+
+
+def content_of(
+    results: StudyResults, comparisons: Sequence[Comparison], sections: Sequence[Section]
+) -> Content:
+    """Gather a report's parts."""
+    primary = label(results.primary)
+    found, strength = answer(results, comparisons)
+    arms = comparisons[1:]
+
+    def panels(axis: Axis) -> tuple[Figure, ...]:
+        return tuple(curve_panels(results, comparisons, primary, axis))
+
+    return Content(
+        question=str(results.study["question"]),
+        setting=_setting(results),
+        answer=found,
+        strength=strength,
+        progress=progress(results),
+        quick=results.quick,
+        primary=primary,
+        rows=verdict_rows(results, comparisons),
+        level=f"{1 - results.alpha:.3g}".removeprefix("0."),
+        forest=forest_plot(arms, primary, results.margin, 1000, stacked=False),
+        forest_narrow=forest_plot(arms, primary, results.margin, 340, stacked=True),
+        forest_note=axis_note(results.margin),
+        over_steps=panels("steps"),
+        over_seconds=panels("seconds"),
+        exploratory=_exploratory(arms, primary),
+        sheets=sheet_rows(results, primary),
+        timelines=tuple(timeline_panels(results, comparisons)),
+        collapse_rule=results.collapse_rule,
+        figures=_figures(results),
+        figure_notes=tuple((results.metric_notes or {}).items()),
+        cost=_cost(results, comparisons),
+        wall=duration(results.wall_seconds),
+        troubles=_troubles(results),
+        sections=tuple(sections),
+        glossary=glossary(results, primary),
+        protocol=tuple(flattened(results.protocol)),
+        environment=tuple(flattened(results.environment)),
+        study=tuple(study_lines(results.study, results.origins)),
+        command=results.command,
+    )
+
+
+def _setting(results: StudyResults) -> str:
+    """Return one line on what was run."""
+    study = results.study
+    dataset = study.get("dataset") or {}
+    parts = [str(study.get("name", "")), str(dataset.get("name", ""))]
+    parts.append(f"baseline and {count(len(results.arms) - 1, 'arm')}")
+    parts.append(count(len(results.seeds), "seed"))
+    steps = (study.get("baseline") or {}).get("steps")
+    if steps:
+        parts.append(count(steps, "step"))
+    return " · ".join(part for part in parts if part)
+
+
+def _exploratory(arms: Sequence[Comparison], primary: str) -> Table | None:
+    rows = tuple(
+        (item.arm, *_reading(item.best), *_reading(item.area))
+        for item in arms
+        if item.best is not None or item.area is not None
+    )
+    head = ("Arm", f"Best {primary}", "Interval", "p", f"Mean {primary}", "Interval", "p")
+    return Table(head, rows) if rows else None
+
+
+def _reading(effect: Effect | None) -> tuple[str, str, str]:
+    if effect is None:
+        return NOTHING, NOTHING, NOTHING
+    return percent(effect.estimate), interval(effect), p_value(effect.p)
+
+
+def _figures(results: StudyResults) -> Table | None:
+    """Return the median of every figure at the end, an arm a row."""
+    names = sorted(
+        {
+            key
+            for trial in results.trials
+            if trial.outcome == "complete"
+            for key in trial.evaluations[-1].figures
+        }
+        - {results.primary}
+    )
+    rows = []
+    for arm in results.arms:
+        trials = results.of_arm(arm.name).values()
+        finals = {name: [v for t in trials if (v := t.final(name)) is not None] for name in names}
+        if any(finals.values()):
+            middle = (number(median(finals[name])) if finals[name] else NOTHING for name in names)
+            rows.append((arm.name, *middle))
+    return Table(("Arm", *(label(name) for name in names)), tuple(rows)) if rows else None
+
+
+def _cost(results: StudyResults, comparisons: Sequence[Comparison]) -> Table:
+    rows = []
+    for item in comparisons:
+        complete = [t for t in results.of_arm(item.arm).values() if t.outcome == "complete"]
+        if not complete or item.seconds_per_step is None:
+            continue
+        rows.append(
+            (
+                item.arm,
+                duration(item.seconds_per_step),
+                NOTHING if item.cost is None else f"×{item.cost:.2f}",
+                duration(median(trial.training_seconds for trial in complete)),
+                duration(median(trial.evaluation_seconds for trial in complete)),
+            )
+        )
+    head = ("Arm", "Time a step", "Against baseline", "Training a trial", "Evaluating a trial")
+    return Table(head, tuple(rows))
+
+
+def _troubles(results: StudyResults) -> Table | None:
+    rows = []
+    for arm in results.arms:
+        if arm.skipped is not None:
+            rows.append((arm.name, "all", "n/a", arm.skipped))
+        for seed, trial in sorted(results.of_arm(arm.name).items()):
+            if trial.outcome in ("failed", "diverged"):
+                rows.append((arm.name, str(seed), trial.outcome, scalar(trial.error or "")))
+    return Table(("Arm", "Seed", "Outcome", "Reason"), tuple(rows), 4) if rows else None

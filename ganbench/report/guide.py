@@ -1,0 +1,97 @@
+"""How to read a report: how each of its numbers was made."""
+
+from ganbench.study.paired import DRAWS, ENUMERATED
+from ganbench.study.results import StudyResults
+
+BANNER = (
+    "This is a quick run: few steps and few seeds. It proves that the study runs, and no more; "
+    "its numbers say nothing about the question."
+)
+SAMPLES_NOTE = (
+    "64 samples each, or fewer where the images are large. Within a seed every arm draws from "
+    "the same latents. The first seed shown is the one at which the baseline ends at its median; "
+    "the second is the arm's worst."
+)
+CURVES_NOTE = (
+    "Lines are medians over seeds, bands quartiles; the dashed line is the baseline. Logarithmic "
+    "axis, the same in every panel."
+)
+EXPLORATORY_NOTE = (
+    "Exploratory: other readings of the same curves, against the baseline. Not corrected, and no "
+    "verdict rests on them."
+)
+
+
+def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]:
+    """Return terms and what they mean in this study."""
+    alpha, margin = results.alpha, results.margin
+    level = f"{100 * (1 - alpha):.3g}%"
+    return (
+        (
+            "Pair",
+            "One seed in an arm and in the baseline. Both start from the same weights (where "
+            "they share layers) and see the same images and latents in the same order, so that "
+            "their difference is the arm's doing. A trial that failed or has not ended leaves "
+            "its pair out.",
+        ),
+        (
+            f"Δ {primary}",
+            f"The arm's {primary} at the last step against the baseline's, as a relative change: "
+            "the mean over pairs of the difference of logarithms, turned back into per cent. "
+            f"Lower {primary} is better, so a minus sign is good.",
+        ),
+        (
+            "Interval",
+            f"A {level} interval of that change, by Student's t, for this arm alone (not widened "
+            "for the number of arms).",
+        ),
+        (
+            "p",
+            "Exact paired sign-flip permutation test, two-sided: of all ways to swap arm and "
+            "baseline within the pairs, the share that lies at least as far from no change. "
+            f"Beyond {ENUMERATED} pairs, {DRAWS:,} random ways.",
+        ),
+        (
+            "p Holm",
+            "The same, corrected by Holm's method for the whole family declared beforehand: "
+            "every arm that applies, on this one figure at the last step.",
+        ),
+        (
+            "Diverged",
+            "A trial that met NaN or infinity. That is an outcome, and ranks below every other. "
+            "An arm with such a pair is judged by signed ranks instead of means: the test is the "
+            "exact signed-rank test, the change the Hodges-Lehmann estimate, and an end of the "
+            "interval may be infinite.",
+        ),
+        (
+            "Helps, hurts",
+            f"The interval lies wholly on one side of zero and p Holm is below {alpha:g}. Both "
+            "must agree.",
+        ),
+        (
+            "No effect",
+            f"The whole interval lies within ±{margin:.0%} of the baseline: whatever change there "
+            "is, it is too small to matter, even where it is surely there.",
+        ),
+        (
+            "Inconclusive",
+            "Neither. The note says how many seeds would probably settle it, if what was "
+            "observed is the truth (80% power, or an interval that fits into the margin).",
+        ),
+        (
+            "Collapsed",
+            "Trials whose last evaluation was a partial or total collapse, by the rule printed "
+            "above the timelines; those that diverged are counted apart.",
+        ),
+        (
+            "Cost",
+            "Training time of a step against the baseline's at the same seed; median over seeds, "
+            "evaluations excluded.",
+        ),
+        (
+            "Best, mean (exploratory)",
+            f"The lowest {primary} of a run's evaluations, and its mean level over the run (area "
+            "under the curve by steps). Choosing the best step peeks at the test; neither is "
+            "corrected for the number of comparisons, and no verdict rests on them.",
+        ),
+    )

@@ -1,0 +1,99 @@
+"""The results for programs: ``results.csv``, a row a trial, and ``results.json``, everything.
+
+JSON has no infinity: it is written as the string ``"inf"`` or ``"-inf"``, NaN as null.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from math import isinf, isnan
+from pathlib import Path
+from typing import Any
+
+from ganbench.study.comparison import Comparison
+from ganbench.study.results import StudyResults, TrialResult
+
+SCHEMA = 1
+"""Raised when a key of ``results.json`` changes its meaning or goes away."""
+
+
+def to_json(results: StudyResults, comparisons: Sequence[Comparison]) -> str:
+    """Return all that is known of a study, and what follows from it, as JSON."""
+    content = {
+        "schema": SCHEMA,
+        **{key: value for key, value in vars(results).items() if key != "data_samples"},
+        "trials": [
+            {key: value for key, value in vars(trial).items() if key != "samples"}
+            for trial in results.trials
+        ],
+        "comparisons": [asdict(item) for item in comparisons],
+    }
+    return json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """Return a value made of what JSON has: dataclasses as objects, tuples as arrays."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(vars(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        if isnan(value):
+            return None
+        return ("inf" if value > 0 else "-inf") if isinf(value) else value
+    if isinstance(value, Path):
+        return value.name
+    return str(value)
+
+
+def to_csv(results: StudyResults) -> str:
+    """Return a table with a row a trial, and one for each arm that does not apply.
+
+    Columns: the arm, seed and outcome; the primary figure at the end, at its best, where
+    that was, and its mean level; every figure at the end; the state at the end; times.
+    """
+    primary = results.primary
+    figures = sorted({key for t in results.trials for p in t.evaluations for key in p.figures})
+    others = [figure for figure in figures if figure != primary]
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(
+        [
+            *("arm", "seed", "outcome", f"final_{primary}", f"best_{primary}", "best_step"),
+            *(f"area_{primary}", *(f"final_{figure}" for figure in others), "final_health"),
+            *("steps", "training_seconds", "evaluation_seconds", "seconds_per_step", "key"),
+            "error",
+        ]
+    )
+    for arm in results.arms:
+        if arm.skipped is not None:
+            blank = [""] * (len(others) + 10)
+            table.writerow([arm.name, "", "n/a", *blank, arm.skipped])
+        for _, trial in sorted(results.of_arm(arm.name).items()):
+            table.writerow([_cell(value) for value in _row(trial, primary, others)])
+    return stream.getvalue()
+
+
+def _row(trial: TrialResult, primary: str, others: Sequence[str]) -> list[object]:
+    best = trial.best(primary)
+    places = [
+        p.step for p in trial.evaluations if best is not None and p.figures.get(primary) == best
+    ]
+    return [
+        *(trial.arm, trial.seed, trial.outcome, trial.final(primary), best),
+        *(places[0] if best is not None else None, trial.area(primary)),
+        *(trial.final(figure) for figure in others),
+        trial.evaluations[-1].health if trial.evaluations else None,
+        *(trial.steps, trial.training_seconds, trial.evaluation_seconds),
+        *(trial.seconds_per_step, trial.key, trial.error),
+    ]
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else value

@@ -1,0 +1,173 @@
+"""The report as Markdown, with its pictures beside it."""
+
+import re
+from collections.abc import Sequence
+
+from ganbench.report.content import Content, Table
+from ganbench.report.guide import BANNER, CURVES_NOTE, EXPLORATORY_NOTE, SAMPLES_NOTE
+from ganbench.report.sheets import Sheet
+from ganbench.report.svg import Figure, tiled
+from ganbench.report.timeline import legend
+
+
+def curves_figure(content: Content, axis: str) -> Figure | None:
+    """Return all panels of curves in one picture."""
+    panels = content.over_steps if axis == "steps" else content.over_seconds
+    if not panels:
+        return None
+    return tiled(f"curves-{axis}", f"{content.primary} over {axis}", panels, 3, 24)
+
+
+def collapse_figure(content: Content) -> Figure | None:
+    """Return all timelines, and their key, in one picture."""
+    if not content.timelines:
+        return None
+    panels = tiled("collapse", "State over training", content.timelines, 3, 24)
+    key = legend()
+    return Figure(
+        panels.name,
+        panels.title,
+        panels.description,
+        max(panels.width, key.width + 48),
+        panels.height + 30,
+        f'<g transform="translate(24 12)">{key.body}</g>'
+        f'<g transform="translate(0 30)">{panels.body}</g>',
+    )
+
+
+def to_markdown(content: Content, pictures: str) -> str:
+    """Return the report as Markdown; ``pictures`` is the folder of its pictures."""
+    parts = [f"# {escape(content.question)}", f"*{escape(content.setting)}*"]
+    if content.quick:
+        parts.append(f"> **Quick run.** {BANNER}")
+    if content.progress:
+        parts.append(f"> **Not finished.** {escape(content.progress)}")
+    parts += [f"**{escape(content.answer)}**", escape(content.strength)]
+    parts += ["## Verdicts", _verdicts(content), *_reasons(content)]
+    if content.forest is not None:
+        parts += ["## Effect of each arm", _picture(content.forest, pictures), content.forest_note]
+    parts += _curves(content, pictures)
+    if content.sheets:
+        parts += ["## Samples", SAMPLES_NOTE, *_samples(content, pictures)]
+    parts += _collapse(content, pictures)
+    parts += ["## Cost", _table(content.cost), f"The whole study took {content.wall} of wall time."]
+    parts.append("## Failed, diverged and skipped")
+    parts.append(_table(content.troubles) if content.troubles else "None.")
+    for title, text in content.sections:
+        parts += [f"## {escape(title)}", text.strip()]
+    parts += ["## How to read this"]
+    parts += [f"- **{escape(term)}.** {escape(meaning)}" for term, meaning in content.glossary]
+    parts += ["## Protocol", _table(Table(("Key", "Value"), content.protocol, 2))]
+    parts += ["## Versions and hardware", _table(Table(("Key", "Value"), content.environment, 2))]
+    parts += ["## The study, resolved", _fence(_study(content.study), "yaml")]
+    parts += ["## Run it again", _fence(content.command, "sh")]
+    return _spaced(parts)
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown, and the HTML within it, takes literally."""
+    text = " ".join(text.split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*\[\]|~#])", r"\\\1", text)
+    # Inside a word an underscore means nothing.
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
+
+
+def _verdicts(content: Content) -> str:
+    head = (
+        *("Arm", "Verdict", f"Δ {content.primary}", f"{content.level}% interval", "p", "p Holm"),
+        *(f"Final {content.primary}", "Collapsed", "Diverged", "Cost", "Seeds"),
+    )
+    rows = tuple(
+        (
+            f"{row.arm} ({row.changes})" if row.changes else row.arm,
+            f"{row.symbol} {row.verdict}",
+            *(row.change, row.interval, row.p, row.p_holm, row.final, row.collapsed),
+            *(row.diverged, row.cost, row.seeds),
+        )
+        for row in content.rows
+    )
+    return _table(Table(head, rows, 2))
+
+
+def _reasons(content: Content) -> list[str]:
+    rows = [row for row in content.rows if row.verdict not in ("baseline", "helps", "hurts")]
+    return [f"- **{escape(row.arm)}** {row.verdict}: {escape(row.reason)}." for row in rows]
+
+
+def _curves(content: Content, pictures: str) -> list[str]:
+    steps, seconds = curves_figure(content, "steps"), curves_figure(content, "seconds")
+    if steps is None or seconds is None:
+        return []
+    parts = [f"## {content.primary} over training", CURVES_NOTE]
+    parts += [_picture(steps, pictures), "Against training time:", _picture(seconds, pictures)]
+    if content.exploratory:
+        parts += [EXPLORATORY_NOTE, _table(content.exploratory)]
+    return parts
+
+
+def _samples(content: Content, pictures: str) -> list[str]:
+    parts = []
+    for row in content.sheets:
+        note = f" ({escape(row.note)})" if row.note else ""
+        parts.append(f"**{escape(row.title)}**{note}")
+        cells = [_sheet(sheet, pictures) for sheet in row.sheets]
+        captions = [escape(sheet.caption) for sheet in row.sheets]
+        parts.append(
+            "\n".join(
+                [_line(captions), _line([":---"] * len(captions)), _line(cells)],
+            )
+        )
+    return parts
+
+
+def _sheet(sheet: Sheet, pictures: str) -> str:
+    if sheet.picture is None:
+        return "no samples"
+    return f"![{escape(sheet.alternative)}]({pictures}/{sheet.name}.png)"
+
+
+def _collapse(content: Content, pictures: str) -> list[str]:
+    figure = collapse_figure(content)
+    parts = []
+    if figure is not None:
+        parts += ["## Collapse", escape(content.collapse_rule), _picture(figure, pictures)]
+    if content.figures is not None:
+        parts += ["Other figures at the last step, medians over seeds:", _table(content.figures)]
+        parts += [f"- **{escape(name)}**: {escape(text)}" for name, text in content.figure_notes]
+    return parts
+
+
+def _picture(figure: Figure, pictures: str) -> str:
+    return f"![{escape(figure.title)}]({pictures}/{figure.name}.svg)"
+
+
+def _table(table: Table) -> str:
+    marks = [":---" if place < table.words else "---:" for place in range(len(table.head))]
+    rows = [_line([escape(cell) for cell in row]) for row in table.rows]
+    return "\n".join([_line([escape(cell) for cell in table.head]), _line(marks), *rows])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _study(lines: Sequence[tuple[str, str]]) -> str:
+    width = min(60, max((len(line) for line, origin in lines if origin), default=0))
+    return "\n".join(f"{line:<{width}}  # {origin}" if origin else line for line, origin in lines)
+
+
+def _fence(text: str, language: str) -> str:
+    """Return a code block whose fence is longer than any run of backticks inside."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _spaced(parts: Sequence[str]) -> str:
+    """Join blocks with blank lines between, but not between the items of a list."""
+    text = ""
+    for before, part in zip(["", *parts], parts, strict=False):
+        both = before.startswith("- ") and part.startswith("- ")
+        text += ("" if not before else "\n" if both else "\n\n") + part
+    return text + "\n"

@@ -1,0 +1,168 @@
+"""Sample sheets: which seeds are shown, and pictures small enough to be carried around."""
+
+import io
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+
+from ganbench.report.words import number
+from ganbench.study.results import StudyResults, TrialResult
+
+TILES = 8
+"""Tiles along each side of a sheet as the worker writes it."""
+CROPS = ((8, 8), (4, 8), (4, 4), (2, 4), (2, 2))
+"""Rows and columns of tiles to keep, until all sheets together are small enough."""
+BUDGET = 700_000
+"""Bytes of all sheets together: the page and the pictures beside it carry them once each."""
+SHOWN = 256
+"""Width in CSS pixels that a sheet is brought to, by whole multiples."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One picture of samples, or the reason that there is none.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, without suffix.
+    caption : str
+    alternative : str
+        What it shows, for those who do not see it.
+    picture : bytes or None
+        PNG at native resolution.
+    width, height : int
+        At which it is shown, in CSS pixels.
+    """
+
+    name: str
+    caption: str
+    alternative: str
+    picture: bytes | None = None
+    width: int = 0
+    height: int = 0
+
+    @property
+    def address(self) -> str:
+        """The picture as a ``data:`` address."""
+        return "data:image/png;base64," + b64encode(self.picture or b"").decode()
+
+    def enlarged(self) -> bytes:
+        """Return a PNG in which each pixel is a square: Markdown cannot ask for that."""
+        with Image.open(io.BytesIO(self.picture or b"")) as image:
+            return _encode(image.resize((self.width, self.height), Image.Resampling.NEAREST))
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """An arm's sheets: the seed that is typical of the baseline, and the arm's worst."""
+
+    title: str
+    note: str
+    sheets: tuple[Sheet, ...]
+
+
+def typical_seed(results: StudyResults) -> int | None:
+    """Return the seed whose baseline ends at the median, the lower of two; None without any."""
+    finals = sorted(
+        (final, trial.seed)
+        for trial in results.of_arm(results.arms[0].name).values()
+        if (final := trial.final(results.primary)) is not None and trial.samples is not None
+    )
+    return finals[(len(finals) - 1) // 2][1] if finals else None
+
+
+def worst_trial(trials: Sequence[TrialResult], primary: str) -> TrialResult | None:
+    """Return the complete trial that ends highest, among those with samples."""
+    ended = [
+        (final, -trial.seed, trial)
+        for trial in trials
+        if (final := trial.final(primary)) is not None and trial.samples is not None
+    ]
+    return max(ended, key=lambda item: item[:2])[2] if ended else None
+
+
+def sheet_rows(results: StudyResults, label: str) -> tuple[SheetRow, ...]:
+    """Return the data's sheet, then each arm's, cropped alike until they fit ``BUDGET``."""
+    seed = typical_seed(results)
+    rows: list[SheetRow] = []
+    if results.data_samples is not None:
+        data = Sheet("samples-data", "real data", "64 items of the data")
+        rows.append(SheetRow("The data", "what the generator is to imitate", (data,)))
+    paths: dict[str, Path | None] = {"samples-data": results.data_samples}
+    for place, arm in enumerate(results.arms):
+        trials = results.of_arm(arm.name)
+        shown = [trials[seed]] if seed is not None and seed in trials else []
+        worst = worst_trial(list(trials.values()), results.primary)
+        if worst is not None and worst not in shown:
+            shown.append(worst)
+        if not shown:
+            continue
+        sheets = []
+        for trial in shown:
+            name = f"samples-{place:02d}-seed-{trial.seed}"
+            paths[name] = trial.samples
+            sheets.append(_describe(trial, name, label, results.primary, trial is worst))
+        lost = [str(t.seed) for t in trials.values() if t.outcome == "diverged"]
+        note = f"diverged, nothing to show: seed {', '.join(lost)}" if lost else ""
+        rows.append(SheetRow(arm.name, note, tuple(sheets)))
+    pictures = _load({name: path for name, path in paths.items() if path and path.is_file()})
+    if not any(sheet.name in pictures for row in rows for sheet in row.sheets):
+        return ()
+    fitting = _fit(pictures, results.item_shape is None or len(results.item_shape) == 3)
+    return tuple(
+        replace(row, sheets=tuple(_fill(sheet, fitting) for sheet in row.sheets)) for row in rows
+    )
+
+
+def _describe(trial: TrialResult, name: str, label: str, primary: str, worst: bool) -> Sheet:
+    final = trial.final(primary)
+    state = f"{label} {number(final)}" if final is not None else trial.outcome
+    kind = "worst seed" if worst else "seed"
+    caption = f"{kind} {trial.seed} · {state}"
+    if trial.samples is None and trial.error:
+        caption += f" · {trial.error}"
+    return Sheet(name, caption, f"Samples of {trial.arm}, seed {trial.seed}, {state}")
+
+
+def _fill(sheet: Sheet, pictures: dict[str, Image.Image]) -> Sheet:
+    image = pictures.get(sheet.name)
+    if image is None:
+        return sheet
+    scale = max(1, SHOWN // image.width)
+    return replace(
+        sheet,
+        picture=_encode(image),
+        width=image.width * scale,
+        height=image.height * scale,
+    )
+
+
+def _load(paths: dict[str, Path]) -> dict[str, Image.Image]:
+    loaded = {}
+    for name, path in paths.items():
+        with Image.open(path) as image:
+            loaded[name] = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    return loaded
+
+
+def _fit(pictures: dict[str, Image.Image], tiled: bool) -> dict[str, Image.Image]:
+    """Return the pictures, cut to fewer tiles while they are too large together."""
+    cut = pictures
+    for rows, columns in CROPS if tiled else ():
+        cut = {
+            name: image.crop((0, 0, image.width * columns // TILES, image.height * rows // TILES))
+            for name, image in pictures.items()
+        }
+        if sum(len(_encode(image)) for image in cut.values()) <= BUDGET:
+            break
+    return cut
+
+
+def _encode(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG", optimize=True)
+    return stream.getvalue()

@@ -1,0 +1,122 @@
+"""Collapse timelines: a row a seed, a cell an evaluation, an arm a panel.
+
+The state is told by a cell's height and mark as well as by its colour.
+"""
+
+from collections.abc import Sequence
+
+from ganbench.report.svg import Figure, element, line, shorten, text
+from ganbench.report.words import count
+from ganbench.study.comparison import Comparison
+from ganbench.study.results import Health, StudyResults, TrialResult
+
+STATES: tuple[Health, ...] = ("healthy", "partial collapse", "total collapse", "diverged")
+ROOM, LABEL, PITCH, TOP = 214.0, 40.0, 15.0, 40.0
+
+
+def timeline_panels(results: StudyResults, comparisons: Sequence[Comparison]) -> list[Figure]:
+    """Return a panel an arm that has any evaluation."""
+    steps = sorted({step for trial in results.trials for step in _states(trial)})
+    if not steps:
+        return []
+    shown = [
+        item
+        for item in comparisons
+        if any(_states(trial) for trial in results.of_arm(item.arm).values())
+    ]
+    return [_panel(results, item, steps, f"collapse-{place}") for place, item in enumerate(shown)]
+
+
+def legend() -> Figure:
+    """Return the key to the cells."""
+    parts, x = [], 0.0
+    for state in STATES:
+        parts.append(_cell(state, x, 4, 14, 12))
+        parts.append(text(x + 20, 14, state))
+        x += 34 + 7 * len(state)
+    parts.append(element("rect", x=x, y=4, width=14, height=12, class_="cell"))
+    parts.append(text(x + 20, 14, "no evaluation"))
+    return Figure(
+        "collapse-legend", "Key to the timelines", ", ".join(STATES), x + 100, 20, "".join(parts)
+    )
+
+
+def _panel(results: StudyResults, item: Comparison, steps: Sequence[int], name: str) -> Figure:
+    pitch = min(26.0, ROOM / len(steps))
+    trials = results.of_arm(item.arm)
+    parts = [
+        text(0, 13, shorten(item.arm, 34), "strong"),
+        text(0, 28, _counts(item), "soft"),
+    ]
+    for row, seed in enumerate(results.seeds):
+        y = TOP + row * PITCH
+        parts.append(text(LABEL - 8, y + 10, str(seed), "soft end"))
+        parts.append(_row(trials.get(seed), steps, y, pitch))
+    bottom = TOP + PITCH * len(results.seeds)
+    parts.append(text(0, bottom + 14, "step", "soft"))
+    parts.append(text(LABEL, bottom + 14, f"{steps[0]:,}", "soft"))
+    if len(steps) > 1:
+        parts.append(text(LABEL + pitch * len(steps), bottom + 14, f"{steps[-1]:,}", "soft end"))
+    return Figure(
+        name,
+        f"State of {item.arm} over training",
+        f"{item.arm}: {_counts(item)}.",
+        LABEL + ROOM,
+        bottom + 20,
+        "".join(parts),
+    )
+
+
+def _states(trial: TrialResult) -> dict[int, Health]:
+    """Return the state at each evaluation before divergence, which may fall between two."""
+    return {p.step: p.health for p in trial.evaluations if p.health != "diverged"}
+
+
+def _row(trial: TrialResult | None, steps: Sequence[int], y: float, pitch: float) -> str:
+    states = _states(trial) if trial is not None else {}
+    gap = 2.0 if pitch > 6 else 0.5
+    parts = []
+    for column, step in enumerate(steps):
+        x = LABEL + column * pitch
+        if step in states:
+            parts.append(_cell(states[step], x, y, pitch - gap, PITCH - 3))
+        else:
+            parts.append(
+                element("rect", x=x, y=y, width=pitch - gap, height=PITCH - 3, class_="cell")
+            )
+    if trial is not None and trial.outcome == "diverged":
+        column = sum(step in states for step in steps)
+        if column < len(steps):
+            parts.append(_cell("diverged", LABEL + column * pitch, y, pitch - gap, PITCH - 3))
+    return "".join(parts)
+
+
+def _cell(state: Health, x: float, y: float, width: float, height: float) -> str:
+    """Return a cell: the worse the state, the higher it is filled; a cross for diverged."""
+    back = element("rect", x=x, y=y, width=width, height=height, class_="cell")
+    if state == "diverged":
+        return back + element(
+            "g",
+            line(x + 1, y + 1, x + width - 1, y + height - 1, "cross"),
+            line(x + 1, y + height - 1, x + width - 1, y + 1, "cross"),
+            class_="ink",
+        )
+    share, tone = {
+        "healthy": (0.2, "base"),
+        "partial collapse": (0.6, "partial"),
+        "total collapse": (1.0, "hurts"),
+    }[state]
+    bar = element(
+        "rect", x=x, y=y + height * (1 - share), width=width, height=height * share, class_="tone"
+    )
+    return back + element("g", bar, class_=tone)
+
+
+def _counts(item: Comparison) -> str:
+    ended = item.collapsed.total
+    if not ended:
+        return "no trial has ended"
+    parts = [f"{item.collapsed.count} of {count(ended, 'trial')} collapsed at the end"]
+    if item.diverged.count:
+        parts.append(f"{item.diverged.count} diverged")
+    return ", ".join(parts)

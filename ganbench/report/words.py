@@ -1,0 +1,165 @@
+"""Numbers and verdicts in words, for the terminal, the page and the Markdown alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isinf
+
+from ganbench.study.comparison import Comparison, Effect, Rate
+from ganbench.study.results import StudyResults
+from ganbench.study.statistics import compare, relative_change
+
+SYMBOLS = {
+    "baseline": "•",
+    "helps": "✓",
+    "hurts": "✗",
+    "no effect": "≈",
+    "inconclusive": "?",
+    "n/a": "–",
+}
+"""A sign beside each verdict, so that nothing rests on colour alone."""
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """A row of the verdict table, every cell as text.
+
+    Attributes
+    ----------
+    arm, changes : str
+        Its name, and what differs from the baseline; empty where the name says it.
+    symbol, verdict, reason : str
+    change, interval : str
+        Of the primary figure, in per cent.
+    p, p_holm : str
+    final : str
+        Mean ± standard deviation at the end.
+    collapsed, diverged : str
+        Count of trials, of those that ended.
+    cost : str
+        Time a step as a ratio to the baseline's.
+    seeds : str
+        Pairs that the verdict rests on, or the baseline's complete trials.
+    """
+
+    arm: str
+    changes: str
+    symbol: str
+    verdict: str
+    reason: str
+    change: str
+    interval: str
+    p: str
+    p_holm: str
+    final: str
+    collapsed: str
+    diverged: str
+    cost: str
+    seeds: str
+
+
+def verdict_rows(
+    results: StudyResults, comparisons: Sequence[Comparison] | None = None
+) -> tuple[VerdictRow, ...]:
+    """Return the verdict table, the baseline first."""
+    return tuple(_row(item) for item in (comparisons or compare(results)))
+
+
+def _row(item: Comparison) -> VerdictRow:
+    effect = item.effect
+    pairs = len(effect.differences) if effect else item.outcomes["complete"]
+    return VerdictRow(
+        arm=item.arm,
+        changes="" if item.changes.casefold() == item.arm.casefold() else item.changes,
+        symbol=SYMBOLS[item.verdict],
+        verdict=item.verdict,
+        reason=item.reason,
+        change=percent(effect.estimate) if effect else NOTHING,
+        interval=interval(effect) if effect else NOTHING,
+        p=p_value(effect.p) if effect else NOTHING,
+        p_holm=p_value(item.p_holm),
+        final=mean_and_deviation(item.mean, item.deviation),
+        collapsed=rate(item.collapsed),
+        diverged=rate(item.diverged),
+        cost=NOTHING if item.cost is None else f"×{item.cost:.2f}",
+        seeds=str(pairs),
+    )
+
+
+def percent(difference: float) -> str:
+    """Return a difference of logarithms as a signed relative change: ``−23%``.
+
+    One decimal under ten per cent and next to minus a hundred, where it tells things apart.
+    """
+    change = 100 * relative_change(difference)
+    if isinf(change):
+        return "+∞"
+    digits = 1 if abs(change) < 9.95 or -100 < change < -98.5 else 0
+    text = f"{abs(change):,.{digits}f}%"
+    if not text.strip("0.,%"):
+        return "0%"
+    return ("−" if change < 0 else "+") + text
+
+
+def interval(effect: Effect) -> str:
+    """Return an effect's interval: ``−31% to −14%``."""
+    if isinf(effect.low) and isinf(effect.high) and effect.low < effect.high:
+        return "too few seeds"
+    if effect.low == effect.high:
+        return percent(effect.low)
+    return f"{percent(effect.low)} to {percent(effect.high)}"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p value with three decimals; smaller ones as such."""
+    if p is None:
+        return NOTHING
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def number(value: float | None) -> str:
+    """Return a number with three significant digits, or all of its integer part."""
+    if value is None:
+        return NOTHING
+    if value == 0:
+        return "0"
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def mean_and_deviation(mean: float | None, deviation: float | None) -> str:
+    """Return ``21.4 ± 2.1``, with as many decimals in both."""
+    if mean is None:
+        return NOTHING
+    digits = 0 if abs(mean) >= 100 else 1 if abs(mean) >= 10 else 2
+    if abs(mean) < 0.1:
+        digits = 4
+    text = f"{mean:,.{digits}f}"
+    return text if deviation is None else f"{text} ± {deviation:,.{digits}f}"
+
+
+def rate(share: Rate) -> str:
+    """Return ``3 / 10``."""
+    return f"{share.count} / {share.total}" if share.total else NOTHING
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a reader would say them."""
+    if seconds < 0.1:
+        return f"{1000 * seconds:.3g} ms"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def count(amount: int, noun: str) -> str:
+    """Return ``1 seed`` or ``3 seeds``."""
+    return f"{amount:,} {noun}" + ("" if amount == 1 else "s")
+
+
+def listing(parts: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,92 @@
+"""Writes a report's folder: a page, Markdown with pictures, and tables for programs."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from ganbench.report.content import Content, Section, content_of
+from ganbench.report.machine import to_csv, to_json
+from ganbench.report.markdown import collapse_figure, curves_figure, to_markdown
+from ganbench.report.page import to_page
+from ganbench.study.results import StudyResults
+from ganbench.study.statistics import compare
+
+PICTURES = "figures"
+"""Folder, inside the report's, that holds nothing but its pictures."""
+
+
+def write_report(results: StudyResults, folder: Path, sections: Sequence[Section] = ()) -> Path:
+    """Write ``index.html``, ``report.md``, ``figures/``, ``results.csv`` and ``results.json``.
+
+    Each file is replaced whole, the page last; equal results give equal bytes. Pictures of an
+    earlier report that this one does not have are removed from ``figures/``.
+
+    Parameters
+    ----------
+    results : StudyResults
+        Of a whole study, or as far as it has run.
+    folder : Path
+        Made if need be.
+    sections : sequence of (title, Markdown text)
+        What plugins add.
+
+    Returns
+    -------
+    Path
+        Of ``index.html``.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to, or a sample sheet not be read.
+    """
+    comparisons = compare(results)
+    content = content_of(results, comparisons, sections)
+    pictures = folder / PICTURES
+    pictures.mkdir(parents=True, exist_ok=True)
+    made = _pictures(content)
+    for name, data in made.items():
+        _replace(pictures / name, data)
+    for old in sorted(pictures.iterdir()):
+        if old.suffix in (".svg", ".png") and old.name not in made:
+            old.unlink()
+    _replace(folder / "results.csv", to_csv(results).encode())
+    _replace(folder / "results.json", to_json(results, comparisons).encode())
+    _replace(folder / "report.md", to_markdown(content, PICTURES).encode())
+    page = folder / "index.html"
+    _replace(page, to_page(content).encode())
+    return page
+
+
+def _pictures(content: Content) -> dict[str, bytes]:
+    """Return the pictures that the Markdown shows, by file name."""
+    figures = [
+        content.forest,
+        curves_figure(content, "steps"),
+        curves_figure(content, "seconds"),
+        collapse_figure(content),
+    ]
+    made = {f"{figure.name}.svg": figure.standalone().encode() for figure in figures if figure}
+    for row in content.sheets:
+        for sheet in row.sheets:
+            if sheet.picture is not None:
+                made[f"{sheet.name}.png"] = sheet.enlarged()
+    return made
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put a file in place whole: who reads it sees the old one or the new one."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            file.close()
+            temporary.unlink(missing_ok=True)
+            raise
+    # A temporary file is its owner's alone; a report is to be read.
+    temporary.chmod(0o644)
+    temporary.replace(path)
