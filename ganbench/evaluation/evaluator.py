@@ -77,6 +77,7 @@ class Evaluator:
             raise EvaluationError(f"{data.name}: has {len(data.items)} items, expected 2 or more")
         self._extractor: Extractor = self._create("extractor", settings.extractor)
         self._metrics = self._create_metrics()
+        _make_folder(cache)
         self._study = StudyContext(data, device, cache, progress or _quiet)
         with torch.no_grad():
             self._extractor.prepare(self._study)
@@ -123,7 +124,13 @@ class Evaluator:
         try:
             plugin = self._host.create(kind, component.name, component.parameters)
         except ValidationError as error:
-            raise EvaluationError(f"{kind} {component.name!r}: {error}") from None
+            details = "; ".join(
+                f"{'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})"
+                for item in error.errors()
+            )
+            raise EvaluationError(
+                f"the {kind} {component.name!r} does not take these parameters: {details}"
+            ) from None
         fits, reason = plugin.applies(self._data)
         if not fits:
             raise EvaluationError(
@@ -159,7 +166,7 @@ class Evaluator:
         if self._settings.primary not in givers:
             raise EvaluationError(
                 f"evaluation.primary is {self._settings.primary!r}, which no metric of the study "
-                f"gives; they give {', '.join(sorted(givers)) or 'nothing'}"
+                f"gives; they give {', '.join(sorted(givers))}"
             )
         return metrics
 
@@ -231,18 +238,18 @@ class Evaluator:
 
     def _measure(self, batches: list[Tensor], features: Tensor) -> dict[str, float]:
         context = SampleContext(self._study, self._reference, batches, features)
-        figures: dict[str, float] = {}
-        for metric in self._metrics:
-            given = metric.compute(context)
-            if not given.keys() <= metric.figures.keys():
-                unknown = ", ".join(sorted(given.keys() - metric.figures.keys()))
+        try:
+            given = [(metric, metric.compute(context)) for metric in self._metrics]
+        finally:
+            self._study.forget()
+        for metric, figures in given:
+            if not figures.keys() <= metric.figures.keys():
+                unknown = ", ".join(sorted(figures.keys() - metric.figures.keys()))
                 raise EvaluationError(
                     f"the metric {metric.name!r} gave {unknown}, which it does not declare; it "
                     f"declares {', '.join(metric.figures)}"
                 )
-            figures.update({key: float(value) for key, value in given.items()})
-        self._study.forget()
-        return figures
+        return {key: float(value) for _, figures in given for key, value in figures.items()}
 
     def _rehearse(self) -> dict[str, float]:
         """Measure some of the data as if they were samples: what fails, fails now."""
@@ -300,6 +307,13 @@ class Evaluator:
         if self._study.has_classifier:
             protocol["classifier"] = self._study.classifier_protocol()
         return protocol
+
+
+def _make_folder(cache: Path) -> None:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EvaluationError(f"the evaluation's cache {cache} cannot be made: {error}") from error
 
 
 def _warnings(samples: int, reference: int, width: int) -> list[str]:

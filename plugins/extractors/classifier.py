@@ -38,7 +38,7 @@ class ClassifierExtractor(Extractor):
 
     def prepare(self, ctx: ExtractorContext) -> None:
         """Train the classifier, or load it."""
-        self._protocol = ctx.classifier_protocol()
+        self._sha256 = ctx.classifier_protocol()["weights_sha256"]
         self._context = ctx
 
     def features(self, items: Tensor) -> Tensor:
@@ -46,5 +46,10 @@ class ClassifierExtractor(Extractor):
         return self._context.classifier_features(items)
 
     def protocol(self) -> dict[str, Any]:
-        """Return the classifier's protocol."""
-        return {**self._protocol, "resize": "none"}
+        """Return the layer and the weights' hash; the evaluation states the rest beside it."""
+        return {
+            "network": "the study's classifier",
+            "layer": "inputs of the last linear layer",
+            "weights_sha256": self._sha256,
+            "resize": "none",
+        }
