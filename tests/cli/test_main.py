@@ -1,0 +1,67 @@
+"""The command itself: quick help, exit codes, no traceback for a user's error."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ganbench.cli.main import COMMANDS
+
+HEAVY = {"torch", "optuna", "scipy", "sklearn"}
+
+
+def python(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)])
+def test_help_imports_nothing_heavy(arguments):
+    done = python(
+        "import sys\n"
+        "from ganbench.cli.main import cli\n"
+        f"cli.main({arguments!r}, standalone_mode=False)\n"
+        f"print('LOADED', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    assert "Usage: " in done.stdout, done.stderr
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_shows_an_example(name):
+    done = python(
+        f"from ganbench.cli.main import cli\ncli.main([{name!r}, '--help'], standalone_mode=False)"
+    )
+    assert f"ganbench {name}" in done.stdout.partition("Options")[0].split("\n", 1)[1]
+
+
+def ganbench(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "ganbench.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rum"], "No such command 'rum'"),
+        (["show", "no-such-study"], "no-such-study"),
+        (["plugins", "label_smothing"], "label_smoothing"),
+        (["plugins", "--plugin", "nowhere.py"], "nowhere.py"),
+    ],
+)
+def test_a_users_error_ends_with_2_and_no_traceback(arguments, message):
+    done = ganbench(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_the_distributions():
+    from importlib.metadata import version
+
+    assert ganbench("--version").stdout.split() == ["ganbench,", "version", version("ganbench")]
