@@ -17,8 +17,6 @@ from optuna.trial import TrialState, create_trial
 from ganbench.study.journal import JOURNAL, open_journal
 from ganbench.study.records import Cell, Ending, Record, read_records
 
-LARGEST_SEED = 2**53
-
 
 @dataclass(frozen=True)
 class Definition:
@@ -31,11 +29,14 @@ class Definition:
     arms : tuple of str
     factors : mapping of str to tuple of str
         Each factor's levels, as text.
+    seeds : tuple of int
+        Their range may change within an Optuna study.
     """
 
     name: str
     arms: tuple[str, ...]
     factors: Mapping[str, tuple[str, ...]]
+    seeds: tuple[int, ...]
 
     @property
     def study_name(self) -> str:
@@ -52,7 +53,7 @@ class Definition:
         return {
             **{key: CategoricalDistribution(levels) for key, levels in self.factors.items()},
             "arm": CategoricalDistribution(self.arms),
-            "seed": IntDistribution(-LARGEST_SEED, LARGEST_SEED),
+            "seed": IntDistribution(min(self.seeds), max(self.seeds)),
         }
 
     def parameters(self, cell: Cell) -> dict[str, Any]:
@@ -109,7 +110,7 @@ class Ledger:
         """Return every trial of the journal."""
         return read_records(self._storage)
 
-    def queue(self, cells: Iterable[Cell]) -> int:
+    def queue(self, cells: Iterable[Cell]) -> list[Cell]:
         """Let those ``cells`` wait, in order, that no complete trial answers yet.
 
         Only for the one supervisor: trials that are running are taken for orphans and wait
@@ -117,8 +118,8 @@ class Ledger:
 
         Returns
         -------
-        int
-            How many trials wait now.
+        list of Cell
+            What waits now.
         """
         missing = {cell.identity: cell for cell in cells}
         records = self.records()
@@ -129,19 +130,17 @@ class Ledger:
             cell = missing.pop(record.identity, None)
             if cell is not None and record.identity not in here:
                 self._adopt(cell, record)
-        waiting = 0
+        waiting = list(missing.values())
         for record in records:
             if record.study != own or record.state.is_finished():
                 continue
             if missing.pop(record.identity, None) is None:
                 self.fail(record.number, "superseded", "nobody wants this trial any more")
-                continue
-            waiting += 1
-            if record.state == TrialState.RUNNING:
+            elif record.state == TrialState.RUNNING:
                 self.put_back(record.number)
         for cell in missing.values():
             self._add(cell)
-        return waiting + len(missing)
+        return waiting
 
     def withdraw(self, key: str, reason: str) -> int:
         """Put away the waiting trials of a configuration; return how many there were."""

@@ -23,6 +23,8 @@ class Overview:
     steps : int
         Steps of a trial.
     primary : str
+    alpha : float
+        Family-wise error rate.
     device : str
     workers : int
     report : Path
@@ -38,6 +40,7 @@ class Overview:
     total: int
     steps: int
     primary: str
+    alpha: float
     device: str
     workers: int
     report: Path

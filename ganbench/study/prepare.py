@@ -11,7 +11,8 @@ from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.pictures import sample_sheet
 from ganbench.plugin import Data, GanbenchError, Host, Progress
 from ganbench.study.compute import set_up_torch
-from ganbench.study.run_plan import PlannedArm, RunPlan, fingerprint
+from ganbench.study.design import Arm
+from ganbench.study.run_plan import RunPlan, fingerprint
 from ganbench.training import HookError, NotApplicableError, Trial
 
 SHEET = 64
@@ -27,7 +28,7 @@ class Prepared:
     data : Data
     evaluator : Evaluator
         With its classifier and reference statistics in the cache, for the workers.
-    arms : tuple of PlannedArm
+    arms : tuple of Arm
         Those that turned out not to apply carry the reason.
     fingerprints : mapping of str to str
         Each applicable arm's.
@@ -35,7 +36,7 @@ class Prepared:
 
     data: Data
     evaluator: Evaluator
-    arms: tuple[PlannedArm, ...]
+    arms: tuple[Arm, ...]
     fingerprints: Mapping[str, str]
 
     def data_sheet(self) -> bytes:
@@ -72,8 +73,8 @@ def prepare(plan: RunPlan, progress: Progress) -> Prepared:
 
 
 def check_arms(
-    arms: Sequence[PlannedArm], seed: int, data: Data, host: Host, progress: Progress
-) -> tuple[PlannedArm, ...]:
+    arms: Sequence[Arm], seed: int, data: Data, host: Host, progress: Progress
+) -> tuple[Arm, ...]:
     """Build each arm's trial once, to learn which do not apply, and why.
 
     Raises
@@ -81,7 +82,7 @@ def check_arms(
     GanbenchError
         If the baseline does not apply.
     """
-    checked: list[PlannedArm] = []
+    checked: list[Arm] = []
     for done, arm in enumerate(arms):
         progress("checking the arms", done, len(arms))
         checked.append(replace(arm, skipped=_reason(arm, seed, data, host)))
@@ -91,7 +92,7 @@ def check_arms(
     return tuple(checked)
 
 
-def _reason(arm: PlannedArm, seed: int, data: Data, host: Host) -> str | None:
+def _reason(arm: Arm, seed: int, data: Data, host: Host) -> str | None:
     if arm.config is None or arm.skipped is not None:
         return arm.skipped or "does not apply"
     try:

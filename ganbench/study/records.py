@@ -143,6 +143,11 @@ def read_records(storage: BaseStorage) -> list[Record]:
     ]
 
 
+def complete_identities(records: Iterable[Record]) -> set[tuple[str, int, str]]:
+    """Return the cells that some complete trial answers."""
+    return {record.identity for record in records if record.state == TrialState.COMPLETE}
+
+
 def settle(records: Iterable[Record]) -> dict[tuple[str, int, str], Record]:
     """Choose the record that answers each cell: the first complete one, or else the last."""
     chosen: dict[tuple[str, int, str], Record] = {}

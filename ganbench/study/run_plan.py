@@ -11,8 +11,10 @@ from typing import Any
 import platformdirs
 
 from ganbench.config.model import Study, TrialConfig
+from ganbench.config.text import flow
 from ganbench.plugin import Host
 from ganbench.plugin.host import Kind
+from ganbench.study.design import Arm
 from ganbench.study.ledger import Definition
 from ganbench.study.records import Cell
 from ganbench.study.results import ArmResult
@@ -28,31 +30,11 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("ganbench")) / "evaluation"
 
 
-@dataclass(frozen=True)
-class PlannedArm:
-    """One arm of the design.
-
-    Attributes
-    ----------
-    name : str
-    levels : mapping of str to Any
-        What differs from the baseline.
-    config : TrialConfig or None
-        None for an arm that does not apply.
-    skipped : str or None
-        Why it does not.
-    """
-
-    name: str
-    levels: Mapping[str, Any]
-    config: TrialConfig | None
-    skipped: str | None
-
-    def result(self) -> ArmResult:
-        """Return the arm as reports know it."""
-        applies = self.config is not None and self.skipped is None
-        key = self.config.key() if self.config is not None and applies else None
-        return ArmResult(self.name, dict(self.levels), key, self.skipped)
+def arm_result(arm: Arm) -> ArmResult:
+    """Return an arm as reports know it."""
+    applies = arm.config is not None and arm.skipped is None
+    key = arm.config.key() if arm.config is not None and applies else None
+    return ArmResult(arm.name, arm.levels, key, arm.skipped)
 
 
 @dataclass(frozen=True)
@@ -65,7 +47,7 @@ class RunPlan:
     resolved : mapping
         The resolved study file, plain values.
     origins : mapping of str to str
-    arms : tuple of PlannedArm, the baseline first
+    arms : tuple of Arm, the baseline first
     host : Host
     report : Path
         The report folder, absolute.
@@ -81,7 +63,7 @@ class RunPlan:
     study: Study
     resolved: Mapping[str, Any]
     origins: Mapping[str, str]
-    arms: tuple[PlannedArm, ...]
+    arms: tuple[Arm, ...]
     host: Host
     report: Path
     command: str
@@ -92,36 +74,30 @@ class RunPlan:
     cache: Path
 
 
-def definition_of(study: Study, arms: Sequence[PlannedArm]) -> Definition:
+def definition_of(study: Study, arms: Sequence[Arm]) -> Definition:
     """Return the parameters of the study's trials, as Optuna is to know them."""
     values = [arm_levels(study, arm, arms) for arm in arms]
     factors = {
         factor: tuple(dict.fromkeys(levels[factor] for levels in values))
         for factor in (values[0] if values else ())
     }
-    return Definition(study.name, tuple(arm.name for arm in arms), factors)
+    return Definition(study.name, tuple(arm.name for arm in arms), factors, study.seeds)
 
 
-def arm_levels(study: Study, arm: PlannedArm, arms: Sequence[PlannedArm]) -> dict[str, str]:
+def arm_levels(study: Study, arm: Arm, arms: Sequence[Arm]) -> dict[str, str]:
     """Return every factor's level in an arm, as text; the baseline's where it is unchanged."""
     factors = dict.fromkeys([*study.factors, *(key for other in arms for key in other.levels)])
     return {
-        factor: _text(arm.levels[factor])
+        factor: flow(arm.levels[factor])
         if factor in arm.levels
-        else _text(study.factors[factor][0])
+        else flow(study.factors[factor][0])
         if factor in study.factors
         else "as in the baseline"
         for factor in factors
     }
 
 
-def _text(level: Any) -> str:
-    return json.dumps(level, sort_keys=True, ensure_ascii=False)
-
-
-def cells_of(
-    study: Study, arms: Sequence[PlannedArm], fingerprints: Mapping[str, str]
-) -> list[Cell]:
+def cells_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str]) -> list[Cell]:
     """Return the trials of a study, seed by seed, so that pairs are complete early."""
     return [
         Cell(arm.name, seed, arm.config.key(), fingerprints[arm.name], arm_levels(study, arm, arms))

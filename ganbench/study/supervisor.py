@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from ganbench.plugin import GanbenchError
 from ganbench.study.archive import Archive, Header, read_header, write_atomically
 from ganbench.study.compute import describe_environment
+from ganbench.study.design import Arm
 from ganbench.study.interrupts import Interrupts
 from ganbench.study.journal import JournalFile
 from ganbench.study.ledger import Ledger
@@ -26,7 +27,7 @@ from ganbench.study.observers import Observers
 from ganbench.study.pool import Pool, WorkerProcess
 from ganbench.study.prepare import Prepared, prepare
 from ganbench.study.records import Cell
-from ganbench.study.run_plan import PlannedArm, RunPlan, cells_of, definition_of
+from ganbench.study.run_plan import RunPlan, arm_result, cells_of, definition_of
 from ganbench.study.workload import Workload
 
 TICK_SECONDS = 0.25
@@ -89,8 +90,10 @@ class _Supervisor:
     ) -> None:
         self.plan, self.archive, self.monitor = plan, archive, monitor
         self.observers = Observers(plan.host, monitor.notice)
-        self.arms: tuple[PlannedArm, ...] = prepared.arms
+        self.arms: tuple[Arm, ...] = prepared.arms
         self.fingerprints = dict(prepared.fingerprints)
+        self.configs = {arm.config.key(): arm.config for arm in self.arms if arm.config is not None}
+        self.steps = {key: config.steps for key, config in self.configs.items()}
         self.header = _header(plan, prepared, archive)
         self.ledger = Ledger(archive.folder, definition_of(plan.study, prepared.arms))
         self.interrupts = Interrupts()
@@ -109,20 +112,20 @@ class _Supervisor:
         )
         # Two arms that are the same share their trials.
         total = len({cell.identity for cell in cells})
-        self.state = State([], done=total - waiting, total=total)
-        self.workload = Workload(waiting * self.plan.study.baseline.steps)
+        self.state = State([], done=total - len(waiting), total=total)
+        self.workload = Workload(sum(self.steps[cell.key] for cell in waiting))
         self._write_header()
         self.pool = Pool(self._job(), self.plan.devices)
-        self.monitor.begin(self._overview(min(self.plan.workers, waiting)))
+        self.monitor.begin(self._overview(min(self.plan.workers, len(waiting))))
         self.observers.notify("on_study_start", study=self.plan.resolved)
         with self.interrupts:
             try:
                 for _ in range(TRIES):
-                    for index in range(min(self.plan.workers, waiting)):
+                    for index in range(min(self.plan.workers, len(waiting))):
                         self.pool.start(index)
                     self._watch()
                     # A worker that died between its claim and telling of it left a trial.
-                    waiting = 0 if self._ending else self.ledger.queue(self._cells())
+                    waiting = [] if self._ending else self.ledger.queue(self._cells())
                     if not waiting:
                         break
             finally:
@@ -190,7 +193,7 @@ class _Supervisor:
         if worker.current is not None:
             self.workload.end(worker.current, ended.steps)
         else:  # it failed before it started
-            self.workload.drop(self.plan.study.baseline.steps)
+            self.workload.drop(self.steps[ended.key])
         worker.current = None
         if ended.outcome == "failed":
             self.failed.append(ended)
@@ -209,9 +212,8 @@ class _Supervisor:
             self.stopped = f"{TRIES} trials failed in the same way, the last with {ended.error}"
 
     def _skip(self, key: str, reason: str) -> None:
-        steps = self.plan.study.baseline.steps
         withdrawn = self.ledger.withdraw(key, reason) + 1
-        self.workload.drop(withdrawn * steps)
+        self.workload.drop(withdrawn * self.steps[key])
         self.state.total -= withdrawn
         self.arms = tuple(
             replace(arm, skipped=reason)
@@ -219,7 +221,7 @@ class _Supervisor:
             else arm
             for arm in self.arms
         )
-        self.header = replace(self.header, arms=tuple(arm.result() for arm in self.arms))
+        self.header = replace(self.header, arms=tuple(arm_result(arm) for arm in self.arms))
         self._write_header()
 
     def _bury(self, worker: WorkerProcess) -> None:
@@ -288,7 +290,7 @@ class _Supervisor:
             definition=self.ledger.definition,
             dataset=plan.study.dataset,
             evaluation=plan.study.evaluation,
-            configs={arm.config.key(): arm.config for arm in self.arms if arm.config is not None},
+            configs=self.configs,
             plugins=plan.host.files,
             data_root=plan.data_root,
             cache=plan.cache,
@@ -307,6 +309,7 @@ class _Supervisor:
             total=self.state.total,
             steps=study.baseline.steps,
             primary=study.evaluation.primary,
+            alpha=study.evaluation.judgement.alpha,
             device=", ".join(self.plan.devices),
             workers=workers,
             report=self.plan.report,
@@ -323,7 +326,7 @@ def _header(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
     return Header(
         study=plan.resolved,
         origins=plan.origins,
-        arms=tuple(arm.result() for arm in prepared.arms),
+        arms=tuple(arm_result(arm) for arm in prepared.arms),
         fingerprints=prepared.fingerprints,
         protocol=prepared.evaluator.protocol,
         environment=describe_environment(plan.devices, plan.workers),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ganbench.study.monitor import RunningTrial
 
 SETTLED_SECONDS = 3.0
-"""Before this, speed says nothing: workers are still loading."""
+"""Before this, speed says nothing: a first step takes far longer than the next."""
 
 
 class Workload:
@@ -23,6 +23,7 @@ class Workload:
         self._waiting = waiting
         self._trained = 0
         self._began = time.monotonic()
+        self._first_start: float | None = None
 
     @property
     def elapsed(self) -> float:
@@ -31,6 +32,8 @@ class Workload:
 
     def start(self, trial: RunningTrial) -> None:
         """Count a trial as no longer waiting; what a checkpoint saved is no work."""
+        if self._first_start is None:
+            self._first_start = time.monotonic()
         self._waiting -= trial.steps
         self._total -= trial.resumed_at
 
@@ -57,9 +60,11 @@ class Workload:
         """Return the seconds still to go at the pace so far; None while there is none."""
         running = list(running)
         trained = self._trained + sum(trial.step - trial.resumed_at for trial in running)
-        if trained <= 0 or self.elapsed < SETTLED_SECONDS:
+        # From the first start: until then the workers were only loading.
+        spent = 0.0 if self._first_start is None else time.monotonic() - self._first_start
+        if trained <= 0 or spent < SETTLED_SECONDS:
             return None
-        return self._left(running) * self.elapsed / trained
+        return self._left(running) * spent / trained
 
     def _left(self, running: Iterable[RunningTrial]) -> int:
         return self._waiting + sum(trial.steps - trial.step for trial in running)

@@ -1,0 +1,92 @@
+"""``ganbench run --dry-run``: what a run would do, how long it takes, what it can show."""
+
+from collections import Counter
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ganbench.cli.live import LiveMonitor
+from ganbench.cli.plain import PlainMonitor
+from ganbench.cli.session import shown
+from ganbench.cli.verdicts import box_for
+from ganbench.config.text import flow
+from ganbench.report.words import count, duration
+from ganbench.study.archive import Archive
+from ganbench.study.calibration import estimate, measure_paces
+from ganbench.study.journal import open_journal
+from ganbench.study.monitor import Monitor
+from ganbench.study.planning import plan as plan_seeds
+from ganbench.study.prepare import Prepared, prepare
+from ganbench.study.records import Cell, complete_identities, read_records
+from ganbench.study.run_plan import RunPlan, cells_of
+
+
+def show_plan(plan: RunPlan) -> None:
+    """Print arms and seeds, what is done already, the time, and what the seeds can show.
+
+    Writes nothing into the report folder. Loads the data and the evaluator, as a run would.
+
+    Raises
+    ------
+    GanbenchError
+        If the study cannot be run.
+    """
+    console = Console(highlight=False)
+    monitor: Monitor = LiveMonitor(console) if console.is_terminal else PlainMonitor()
+    try:
+        prepared = prepare(plan, monitor.preparing)
+        paces = measure_paces(plan, prepared, monitor.preparing)
+    finally:
+        monitor.close()
+    cells = cells_of(plan.study, prepared.arms, prepared.fingerprints)
+    done = _done(plan)
+    missing = list({cell.identity: cell for cell in cells if cell.identity not in done}.values())
+    console.print(Text(plan.study.question.strip()))
+    console.print(_table(plan, prepared, cells, missing, console))
+    _print_totals(plan, prepared, cells, missing, estimate(missing, paces, plan, prepared))
+
+
+def _done(plan: RunPlan) -> set[tuple[str, int, str]]:
+    journal = Archive(plan.report).journal
+    return complete_identities(read_records(open_journal(journal))) if journal.exists() else set()
+
+
+def _table(
+    plan: RunPlan, prepared: Prepared, cells: list[Cell], missing: list[Cell], console: Console
+) -> Table:
+    table = Table(box=box_for(console), header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("arm")
+    table.add_column("what changes")
+    table.add_column("seeds", no_wrap=True)
+    every = Counter(cell.arm for cell in cells)
+    left = Counter(cell.arm for cell in cells if cell.identity in {c.identity for c in missing})
+    for arm in prepared.arms:
+        changes = ", ".join(f"{factor}: {flow(level)}" for factor, level in arm.levels.items())
+        if arm.skipped is not None:
+            state = f"n/a: {arm.skipped}"
+        elif left[arm.name] < every[arm.name]:
+            state = f"{left[arm.name]} to run, {every[arm.name] - left[arm.name]} done"
+        else:
+            state = f"{left[arm.name]} to run"
+        table.add_row(Text(arm.name), Text(changes), Text(state))
+    return table
+
+
+def _print_totals(
+    plan: RunPlan, prepared: Prepared, cells: list[Cell], missing: list[Cell], seconds: float
+) -> None:
+    arms = sum(arm.skipped is None for arm in prepared.arms)
+    seeds = len(plan.study.seeds)
+    trials = len({cell.identity for cell in cells})
+    click.echo(
+        f"{count(arms, 'arm')} × {count(seeds, 'seed')}: {count(trials, 'trial')}, "
+        f"{len(missing)} to run; steps a trial: {plan.study.baseline.steps:,}"
+    )
+    click.echo(
+        f"estimated time: {duration(seconds) if missing else 'none'}, on "
+        f"{', '.join(plan.devices)} with {count(plan.workers, 'worker')}"
+    )
+    click.echo(plan_seeds(seeds, arms - 1, plan.study.evaluation.judgement.alpha).text)
+    click.echo(f"the report would go to {shown(plan.report)}")

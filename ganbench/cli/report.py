@@ -1,0 +1,36 @@
+"""``ganbench report``: write a study's report again, from its ledger alone."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("report", epilog="\b\nExample:\n  ganbench report reports/tricks")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Load a plugin file, for the sections that it adds. Repeatable.",
+)
+def command(folder: Path, plugins: tuple[Path, ...]) -> None:
+    """Write the report in FOLDER again, from the ledger that stands there.
+
+    Nothing is trained; a study that is still running is reported as far as it is.
+    """
+    from rich.console import Console
+
+    from ganbench.cli.plain import PlainMonitor
+    from ganbench.cli.session import report_sections, shown
+    from ganbench.cli.verdicts import print_verdicts
+    from ganbench.plugin import Host
+    from ganbench.report import write_report
+    from ganbench.study.archive import read_results
+
+    results = read_results(folder)
+    sections = report_sections(Host(plugins), results, PlainMonitor())
+    write_report(results, folder, sections)
+    print_verdicts(results, Console(highlight=False))
+    click.echo(f"report: {shown(folder.absolute() / 'index.html')}")

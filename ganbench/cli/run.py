@@ -1,0 +1,99 @@
+"""``ganbench run``: train what is missing of a study, and write its report."""
+
+import sys
+from pathlib import Path
+
+import click
+
+EXAMPLES = """\b
+Examples:
+  ganbench run tricks --quick              see that everything works, in a minute
+  ganbench run tricks                      the shipped study of that name
+  ganbench run my-study.yaml --dry-run     what it would do, and how long that takes
+  ganbench run tricks --set seeds=20       more seeds; what is done already is kept
+  ganbench run tricks --set baseline.optimizers.generator.lr=0.0004
+  ganbench run my-study.yaml --plugin my_trick.py
+
+\b
+The same command goes on with a study that was interrupted, killed or extended:
+what is complete is kept, what was running goes on from its last checkpoint.
+Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
+"""
+
+
+@click.command("run", epilog=EXAMPLES)
+@click.argument("study")
+@click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key. Repeatable."
+)
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Load a plugin file. Repeatable.",
+)
+@click.option("--quick", is_flag=True, help="Few steps, two seeds: only shows that it runs.")
+@click.option("--dry-run", is_flag=True, help="Show arms, time and what the seeds can show.")
+@click.option(
+    "--device",
+    default="auto",
+    metavar="NAME",
+    help="auto, cpu, cuda (every GPU), cuda:N or mps.  [default: auto]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Worker processes.  [default: one a core, or one a GPU]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The report's folder.  [default: reports/NAME]",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where data sets are kept.  [default: $GANBENCH_DATA, or the user's cache]",
+)
+@click.option("--fresh", is_flag=True, help="Delete what an earlier run of the study left.")
+def command(
+    study: str,
+    sets: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    quick: bool,
+    dry_run: bool,
+    device: str,
+    workers: int | None,
+    out: Path | None,
+    data_root: Path | None,
+    fresh: bool,
+) -> None:
+    """Train every arm of STUDY at every seed, measure it, and write a report.
+
+    STUDY is a study file, or the name of a shipped one. The report goes to reports/NAME in
+    the current folder.
+    """
+    # Late, so that --help needs neither torch nor optuna.
+    from ganbench.cli.session import Options, make_plan, run
+
+    options = Options(
+        study=study,
+        sets=sets,
+        plugins=plugins,
+        quick=quick,
+        device=device,
+        workers=workers,
+        out=out,
+        data_root=data_root,
+    )
+    if dry_run:
+        from ganbench.cli.dry_run import show_plan
+
+        show_plan(make_plan(options))
+        return
+    sys.exit(run(make_plan(options), fresh))

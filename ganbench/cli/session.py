@@ -1,0 +1,155 @@
+"""One call of ``ganbench run``: from options to a report."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from ganbench.cli import words
+from ganbench.cli.live import LiveMonitor
+from ganbench.cli.plain import PlainMonitor
+from ganbench.cli.verdicts import print_verdicts
+from ganbench.config.load import load_study
+from ganbench.plugin import Host
+from ganbench.report import write_report
+from ganbench.study.archive import read_results
+from ganbench.study.compute import choose_devices, default_workers
+from ganbench.study.design import expand
+from ganbench.study.monitor import Monitor
+from ganbench.study.observers import Observers
+from ganbench.study.results import StudyResults
+from ganbench.study.run_plan import RunPlan, cache_folder
+from ganbench.study.supervisor import Outcome, run_study
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line of ``ganbench run``, as given."""
+
+    study: str
+    sets: tuple[str, ...] = ()
+    plugins: tuple[Path, ...] = ()
+    quick: bool = False
+    device: str = "auto"
+    workers: int | None = None
+    out: Path | None = None
+    data_root: Path | None = None
+
+    def command(self) -> str:
+        """Return the command line that gives the same again."""
+        parts = ["ganbench", "run", self.study]
+        for value in self.sets:
+            parts += ["--set", value]
+        for file in self.plugins:
+            parts += ["--plugin", str(file)]
+        if self.quick:
+            parts.append("--quick")
+        if self.device != "auto":
+            parts += ["--device", self.device]
+        if self.workers is not None:
+            parts += ["--workers", str(self.workers)]
+        if self.out is not None:
+            parts += ["--out", str(self.out)]
+        if self.data_root is not None:
+            parts += ["--data-root", str(self.data_root)]
+        return shlex.join(parts)
+
+
+def make_plan(options: Options) -> RunPlan:
+    """Read the study and settle where and on what it runs.
+
+    Raises
+    ------
+    GanbenchError
+        If the study, a plugin or the device is not right.
+    """
+    host = Host(options.plugins)
+    loaded = load_study(options.study, host, options.sets, options.quick)
+    devices = choose_devices(options.device)
+    name = loaded.study.name + ("-quick" if options.quick else "")
+    return RunPlan(
+        study=loaded.study,
+        resolved=loaded.resolved,
+        origins=loaded.origins,
+        arms=expand(loaded.study, host),
+        host=host,
+        report=(options.out or Path("reports") / name).absolute(),
+        command=options.command(),
+        quick=options.quick,
+        devices=devices,
+        workers=options.workers or default_workers(devices),
+        data_root=options.data_root.absolute() if options.data_root else None,
+        cache=cache_folder(),
+    )
+
+
+def run(plan: RunPlan, fresh: bool = False) -> int:
+    """Run a study with its progress on the terminal, write the report, and return the exit code.
+
+    Raises
+    ------
+    GanbenchError
+        If the study cannot be run, or its ledger cannot be written.
+    """
+    console = Console(highlight=False)
+    monitor: Monitor = LiveMonitor(console) if console.is_terminal else PlainMonitor()
+    try:
+        outcome = run_study(plan, monitor, fresh)
+    except KeyboardInterrupt:  # before any trial ran
+        monitor.close()
+        click.echo("interrupted while preparing; nothing was lost")
+        return INTERRUPTED
+    finally:
+        monitor.close()
+    results = read_results(plan.report)
+    write_report(results, plan.report, report_sections(plan.host, results, monitor))
+    observers = Observers(plan.host, monitor.notice)
+    observers.notify("on_study_end", study=plan.resolved, report=str(plan.report))
+    _conclude(plan, outcome, results, console)
+    if outcome.interrupted:
+        return INTERRUPTED
+    return FAILED if outcome.failed or outcome.stopped else 0
+
+
+def report_sections(host: Host, results: StudyResults, monitor: Monitor) -> list[tuple[str, str]]:
+    """Return the sections that plugins add to a report; one that fails is left out, and said."""
+    sections: list[tuple[str, str]] = []
+    for implementation in host.hook.register_report_sections.get_hookimpls():
+        try:
+            arguments = (results,) if "results" in implementation.argnames else ()
+            added: Any = implementation.function(*arguments)
+            sections += [(str(title), str(text)) for title, text in added]
+        except Exception as error:
+            monitor.notice(
+                f"{implementation.plugin_name}.register_report_sections raised "
+                f"{type(error).__name__}: {error}; its sections are left out"
+            )
+    return sections
+
+
+def _conclude(plan: RunPlan, outcome: Outcome, results: StudyResults, console: Console) -> None:
+    done = sum(trial.outcome in ("complete", "diverged") for trial in results.trials)
+    print_verdicts(results, console)
+    if plan.quick:
+        click.echo(words.QUICK_NOTE)
+    for ended in outcome.failed:
+        click.echo(f"failed: {ended.arm}, seed {ended.seed}: {ended.error}")
+    if outcome.stopped:
+        click.echo(f"given up: {outcome.stopped}")
+    if done < len(results.trials):
+        click.echo(f"{done} of {len(results.trials)} trials are done; go on with: {plan.command}")
+    click.echo(f"report: {shown(plan.report / 'index.html')}")
+
+
+def shown(path: Path) -> str:
+    """Return a path as the user would write it: relative, if it is below the current folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

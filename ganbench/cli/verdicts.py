@@ -1,0 +1,47 @@
+"""The verdict table on the terminal."""
+
+from rich.box import ASCII, SIMPLE, Box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ganbench.report.words import verdict_rows
+from ganbench.study.results import StudyResults
+
+STYLES = {"helps": "green", "hurts": "red", "baseline": "dim", "n/a": "dim"}
+ROOMY = 96
+"""Columns from which on the cost is shown too; the report shows it in any case."""
+
+
+def print_verdicts(results: StudyResults, console: Console) -> None:
+    """Print one line an arm: the change, its interval, and what that means."""
+    wide = console.width >= ROOMY
+    table = Table(box=box_for(console), header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("arm", overflow="fold")
+    table.add_column(f"Δ {results.primary}", justify="right", no_wrap=True)
+    table.add_column(f"{100 * (1 - results.alpha):g} % interval", justify="right", no_wrap=True)
+    table.add_column("p (Holm)", justify="right", no_wrap=True)
+    table.add_column("collapsed", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("cost", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in verdict_rows(results):
+        baseline = row.verdict == "baseline"
+        cells = [
+            Text(row.arm),
+            Text("" if baseline else row.change),
+            Text(row.final if baseline else row.interval),
+            Text("" if baseline else row.p_holm),
+            Text(row.collapsed.replace(" ", "")),
+        ]
+        if wide:
+            cells.append(Text("" if baseline else row.cost))
+        table.add_row(
+            *cells, Text(f"{row.symbol} {row.verdict}", style=STYLES.get(row.verdict, ""))
+        )
+    console.print(table)
+
+
+def box_for(console: Console) -> Box:
+    """Return a table's lines, in characters that the terminal has."""
+    return SIMPLE if console.encoding.startswith("utf") else ASCII

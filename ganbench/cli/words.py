@@ -1,0 +1,60 @@
+"""What the live view and the plain lines say alike."""
+
+from ganbench.report.words import count, duration, number
+from ganbench.study.messages import Ended
+from ganbench.study.monitor import Overview, State
+from ganbench.study.planning import plan
+
+QUICK_NOTE = "--quick: shows that the study runs; its numbers mean nothing"
+
+
+def title(overview: Overview) -> str:
+    """Return the study in one line."""
+    trials = f"{count(overview.arms, 'arm')} × {count(overview.seeds, 'seed')}"
+    line = f"{overview.name}: {trials}, {count(overview.steps, 'step')} each; {overview.device}"
+    return f"{line}, {count(overview.workers, 'worker')}" if overview.workers else line
+
+
+def preamble(overview: Overview) -> list[str]:
+    """Return what is to be known before the first trial."""
+    lines = [overview.question.strip()]
+    if overview.quick:
+        lines.append(QUICK_NOTE)
+    else:
+        lines.append(plan(overview.seeds, overview.arms - 1, overview.alpha).text)
+    lines += [f"n/a: {arm}: {reason}" for arm, reason in overview.skipped]
+    if overview.done:
+        lines.append(f"{overview.done} of {count(overview.total, 'trial')} were done before")
+    return lines
+
+
+def tally(state: State) -> str:
+    """Return the trials done, and what went wrong: ``34 of 90 trials, 1 diverged``."""
+    parts = [f"{state.done} of {count(state.total, 'trial')}"]
+    if state.diverged:
+        parts.append(f"{state.diverged} diverged")
+    if state.failed:
+        parts.append(f"{state.failed} failed")
+    return ", ".join(parts)
+
+
+def time_left(state: State) -> str:
+    """Return how long the rest will take; empty while that is unknown, or at the end."""
+    if state.stopping:
+        return "stopping"
+    if state.remaining is None or state.share >= 1:
+        return ""
+    return f"about {duration(max(1.0, round(state.remaining)))} left"
+
+
+def ended_line(ended: Ended, primary: str) -> str:
+    """Return how a trial ended, in one line."""
+    trial = f"{ended.arm}, seed {ended.seed}"
+    if ended.outcome == "complete":
+        return f"{trial}: {primary} {number(ended.figure)} in {duration(ended.seconds)}"
+    return f"{trial}: {ended.outcome}: {ended.error}"
+
+
+def stopping_line() -> str:
+    """Return what happens after Ctrl-C."""
+    return "stopping: saving checkpoints and putting trials back; once more ends at once"
