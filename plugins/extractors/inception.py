@@ -70,7 +70,12 @@ class InceptionExtractor(Extractor):
         path = self._find_weights(url, pinned, ctx.progress)
         self._sha256 = check_weights(path, self.parameters.expected_hash or pinned)
         self._pinned = self._sha256.startswith(pinned)
-        self._network = build_network(_read_weights(path)).to(ctx.device)
+        try:
+            self._network = build_network(_read_weights(path)).to(ctx.device)
+        except (RuntimeError, TypeError) as error:
+            raise DataError(
+                f"extractor inception: {path} holds not weights of pytorch-fid's network: {error}"
+            ) from error
         self._device = ctx.device
         self._repeats = ctx.data.shape[0] == 1
 

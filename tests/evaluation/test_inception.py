@@ -1,0 +1,196 @@
+import hashlib
+import io
+import urllib.error
+
+import numpy as np
+import pytest
+import torch
+from ganbench_plugins.extractors import inception as extractor
+from pytorch_fid import inception
+
+from ganbench.config.model import Component, Evaluation
+from ganbench.evaluation.evaluator import Evaluator
+from ganbench.plugin import Data, DataError
+
+CPU = torch.device("cpu")
+NAME = inception.FID_WEIGHTS_URL.rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """Random weights of the architecture: they test the code, and measure nothing."""
+    network = inception._inception_v3(num_classes=1008, aux_logits=False, weights=None)
+    for name, block in {
+        "Mixed_5b": inception.FIDInceptionA(192, pool_features=32),
+        "Mixed_5c": inception.FIDInceptionA(256, pool_features=64),
+        "Mixed_5d": inception.FIDInceptionA(288, pool_features=64),
+        "Mixed_6b": inception.FIDInceptionC(768, channels_7x7=128),
+        "Mixed_6c": inception.FIDInceptionC(768, channels_7x7=160),
+        "Mixed_6d": inception.FIDInceptionC(768, channels_7x7=160),
+        "Mixed_6e": inception.FIDInceptionC(768, channels_7x7=192),
+        "Mixed_7b": inception.FIDInceptionE_1(1280),
+        "Mixed_7c": inception.FIDInceptionE_2(2048),
+    }.items():
+        setattr(network, name, block)
+    draws = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                scale = (2 / parameter[0].numel()) ** 0.5
+                parameter.copy_(scale * torch.randn(parameter.shape, generator=draws))
+    path = tmp_path_factory.mktemp("weights") / NAME
+    torch.save(network.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sha256(weights):
+    return hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def empty_hub(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    return tmp_path / "hub" / "checkpoints"
+
+
+def colours(count, seed=0):
+    draws = torch.Generator().manual_seed(seed)
+    images = torch.randint(256, (count, 3, 4, 4), generator=draws, dtype=torch.uint8)
+    return images.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+
+
+def settings(**parameters):
+    return Evaluation(
+        metrics=(Component(name="fid"), Component(name="diversity")),
+        extractor=Component(name="inception", parameters=parameters),
+        samples=6,
+    )
+
+
+@pytest.fixture(scope="module")
+def evaluator(weights, sha256, host, tmp_path_factory):
+    chosen = settings(weights=str(weights), expected_hash=sha256[:12])
+    cache = tmp_path_factory.mktemp("inception")
+    return Evaluator(chosen, Data("colours", colours(8)), host, CPU, cache)
+
+
+def test_fid_is_pytorch_fids(evaluator, weights, monkeypatch):
+    monkeypatch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: torch.load(weights))
+    network = inception.InceptionV3([3]).eval()
+    with torch.no_grad():
+        real, fake = (
+            network(each.float() / 255)[0].flatten(1).double().numpy()
+            for each in (colours(8), colours(6, seed=1))
+        )
+    difference = ((real.mean(0) - fake.mean(0)) ** 2).sum()
+    gram = (real - real.mean(0)) @ (fake - fake.mean(0)).T / np.sqrt(7 * 5)
+    root = np.linalg.svd(gram, compute_uv=False).sum()
+    expected = difference + real.var(0, ddof=1).sum() + fake.var(0, ddof=1).sum() - 2 * root
+    found = evaluator.evaluate(colours(6, seed=1))["fid"]
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_protocol_names_weights_that_are_not_pytorch_fids(evaluator, sha256):
+    stated = evaluator.protocol["extractor"]
+    assert stated["weights"] == "not those of pytorch-fid"
+    assert stated["weights_sha256"] == sha256
+    assert "299" in stated["resize"]
+    assert stated["channels"] == "three"
+    assert evaluator.protocol["feature_width"] == 2048
+    assert len(evaluator.protocol["warnings"]) == 2
+
+
+def test_greyscale_is_repeated_and_that_is_stated(weights, sha256, host, tmp_path, evaluator):
+    grey = colours(8)[:, :1]
+    chosen = settings(weights=str(weights), expected_hash=sha256)
+    measure = Evaluator(chosen, Data("grey", grey), host, CPU, tmp_path)
+    assert measure.protocol["extractor"]["channels"] == "greyscale repeated to three"
+    repeated = evaluator._extractor.features(grey.repeat(1, 3, 1, 1))
+    assert torch.equal(measure._extractor.features(grey), repeated)
+
+
+def test_building_leaves_the_random_state_alone(weights):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    extractor.build_network(torch.load(weights))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_weights_with_another_hash_are_refused(weights, host, tmp_path):
+    data = Data("colours", colours(8))
+    with pytest.raises(DataError, match=r"starts with 6726825d.*expected_hash"):
+        Evaluator(settings(weights=str(weights)), data, host, CPU, tmp_path)
+
+
+def test_a_missing_file_of_weights_is_named(host, tmp_path):
+    chosen = settings(weights=str(tmp_path / "none.pth"))
+    with pytest.raises(DataError, match=r"no file of weights .*none\.pth"):
+        Evaluator(chosen, Data("colours", colours(8)), host, CPU, tmp_path)
+
+
+def test_weights_in_torch_hubs_cache_are_found(weights, sha256, host, empty_hub, tmp_path):
+    empty_hub.mkdir(parents=True)
+    (empty_hub / NAME).symlink_to(weights)
+    data = Data("colours", colours(8))
+    measure = Evaluator(settings(expected_hash=sha256), data, host, CPU, tmp_path)
+    assert measure.protocol["extractor"]["weights_sha256"] == sha256
+
+
+def test_without_a_network_the_file_folder_and_address_are_named(
+    host, empty_hub, tmp_path, monkeypatch
+):
+    def offline(url, timeout):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(extractor.urllib.request, "urlopen", offline)
+    with pytest.raises(DataError) as caught:
+        Evaluator(settings(), Data("colours", colours(8)), host, CPU, tmp_path)
+    message = str(caught.value)
+    assert all(part in message for part in (NAME, str(empty_hub), inception.FID_WEIGHTS_URL))
+    assert list(empty_hub.iterdir()) == []
+
+
+class Answer(io.BytesIO):
+    headers = {"Content-Length": "600000"}
+
+
+def test_a_download_is_checked_and_told_of(tmp_path, monkeypatch):
+    content = bytes(600_000)
+    monkeypatch.setattr(extractor.urllib.request, "urlopen", lambda *_, **__: Answer(content))
+    told = []
+    path = tmp_path / "folder" / "w.pth"
+    right = hashlib.sha256(content).hexdigest()
+    extractor.download("https://example.org/w.pth", path, right, lambda *r: told.append(r))
+    assert path.read_bytes() == content
+    assert told[-1] == ("download w.pth", 600_000, 600_000)
+
+
+def test_a_download_with_another_hash_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(extractor.urllib.request, "urlopen", lambda *_, **__: Answer(b"page"))
+    with pytest.raises(DataError, match="expected one that starts with 6726825d"):
+        extractor.download("https://example.org/w.pth", tmp_path / "w.pth", "6726825d", print)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_holds_no_weights_is_named(host, tmp_path):
+    path = tmp_path / "rubbish.pth"
+    path.write_bytes(b"rubbish")
+    digest = hashlib.sha256(b"rubbish").hexdigest()
+    chosen = settings(weights=str(path), expected_hash=digest)
+    with pytest.raises(DataError, match=r"rubbish\.pth holds no weights"):
+        Evaluator(chosen, Data("colours", colours(8)), host, CPU, tmp_path)
+
+
+def test_weights_of_another_network_are_refused(host, tmp_path):
+    path = tmp_path / "other.pth"
+    torch.save({"weight": torch.zeros(3)}, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    chosen = settings(weights=str(path), expected_hash=digest)
+    with pytest.raises(DataError, match=r"other\.pth .*not weights of pytorch-fid's network"):
+        Evaluator(chosen, Data("colours", colours(8)), host, CPU, tmp_path)
+
+
+def test_the_pinned_hash_is_the_one_in_pytorch_fids_file_name():
+    assert extractor.pinned_hash(inception.FID_WEIGHTS_URL) == "6726825d"
