@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ganbench.config.problems import Path, quote
-from ganbench.config.text import number
+from ganbench.config.text import number, scalar
 
 _SINGLE = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
@@ -23,7 +23,7 @@ def wanted(field: FieldInfo) -> str:
 
 
 def type_name(field: FieldInfo) -> str:
-    """Return a field's type as a table shows it: ``float``, ``"both" | "none"``."""
+    """Return a field's type as a table shows it: ``float``, ``both | none``."""
     return _type_name(field.annotation)
 
 
@@ -132,7 +132,7 @@ def _type_name(annotation: Any) -> str:
     names: list[str] = []
     for member in _members(annotation):
         if get_origin(member) is Literal:
-            names.extend(quote(choice) for choice in get_args(member))
+            names.extend(scalar(choice) for choice in get_args(member))
         elif member is type(None):
             names.append("null")
         else:
