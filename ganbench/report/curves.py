@@ -25,8 +25,8 @@ from ganbench.study.comparison import Comparison
 from ganbench.study.results import StudyResults, TrialResult
 
 Axis = Literal["steps", "seconds"]
-WIDTH, HEIGHT = 252.0, 190.0
-LEFT, RIGHT, TOP, BOTTOM = 34.0, 34.0, 42.0, 26.0
+WIDTH, HEIGHT = 316.0, 216.0
+LEFT, RIGHT, TOP, BOTTOM = 38.0, 40.0, 44.0, 26.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _panel(
 ) -> Figure:
     tone = TONES.get(item.verdict, "ink")
     parts = [
-        text(0, 13, shorten(item.arm, 34), "strong"),
+        text(0, 13, shorten(item.arm, 44), "strong"),
         text(0, 28, f"{SYMBOLS[item.verdict]} {item.verdict}", TONES.get(item.verdict, "plain")),
         *_axes(frame),
     ]
@@ -139,8 +139,8 @@ def _axes(frame: _Frame) -> list[str]:
     for value in log_ticks(frame.low, frame.high, 5):
         y = frame.y(value)
         parts.append(line(LEFT, y, WIDTH - RIGHT, y, "rule"))
-        parts.append(text(LEFT - 6, y + 4, number(value), "soft end"))
-    for value in linear_ticks(frame.reach, 4):
+        parts.append(text(LEFT - 6, y + 4, f"{value:,.6g}", "soft end"))
+    for value in linear_ticks(frame.reach, 5):
         x = frame.x(value)
         unit = " s" if frame.axis == "seconds" and value else ""
         parts.append(text(x, HEIGHT - 8, f"{value:,g}{unit}", "soft mid"))

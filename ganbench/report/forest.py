@@ -1,17 +1,19 @@
 """The forest plot: each arm's change, with its interval and a dot a seed."""
 
+from collections import Counter
 from collections.abc import Sequence
-from math import exp, inf, isfinite, log, log1p
+from math import inf, isfinite, log, log1p
 
-from ganbench.report.svg import Figure, element, line, shorten, text
-from ganbench.report.words import SYMBOLS, interval, percent
+from ganbench.report.svg import Figure, element, line, path, shorten, text
+from ganbench.report.words import SYMBOLS, count, interval, percent
 from ganbench.study.comparison import Comparison, Effect
 
 TONES = {"helps": "helps", "hurts": "hurts"}
-TICKS = (1.0, 0.5, 2.0, 0.75, 1.5, 0.9, 1.1, 0.25, 5.0, 10.0, 0.1, 0.95, 1.05, 20.0, 50.0, 0.01)
+TICKS = (1, 0.5, 2, 0.75, 1.5, 0.9, 1.1, 0.8, 1.25, 0.25, 3, 5, 10, 0.1, 0.95, 1.05, 20, 50, 0.01)
 """Ratios that may be marked, the most wanted first."""
-WIDEST = log(60.0)
-"""Changes beyond this are drawn at the edge, as arrows: one broken arm must not flatten all."""
+NEAR = log(4.0)
+"""The axis makes room for arms that change less than this: one broken arm must not flatten the
+others, and what lies beyond is drawn at the edge, as an arrow."""
 
 
 class Scale:
@@ -19,16 +21,15 @@ class Scale:
 
     def __init__(self, effects: Sequence[Effect], margin: float, left: float, right: float) -> None:
         values = [log1p(-margin) * 2, log1p(margin) * 2]
-        values += [value for effect in effects for value in effect.differences.values()]
-        values += [end for effect in effects for end in (effect.low, effect.high)]
+        for effect in [e for e in effects if abs(e.estimate) <= NEAR] or effects:
+            values += [*effect.differences.values(), effect.low, effect.high]
         finite = [value for value in values if isfinite(value)]
-        self.low = max(min(finite), -WIDEST)
-        self.high = min(max(finite), WIDEST)
+        self.low, self.high = min(finite), max(finite)
         seen = [value for effect in effects for value in effect.differences.values()]
-        lane = 44.0
+        lane = 72.0
         self.left = left + (lane if -inf in seen else 10)
         self.right = right - (lane if inf in seen else 10)
-        self.lanes = [x for x, there in ((left + 14, -inf), (right - 14, inf)) if there in seen]
+        self.lanes = [x for x, there in ((left + 26, -inf), (right - 26, inf)) if there in seen]
 
     def inside(self, value: float) -> bool:
         """Whether a value can be drawn where it belongs."""
@@ -47,7 +48,8 @@ class Scale:
         """Return ratios to mark, at least ``apart`` pixels from one another."""
         chosen: list[float] = []
         for ratio in TICKS:
-            far = all(abs(self(log(ratio)) - self(log(other))) >= apart for other in chosen)
+            taken = [self(log(other)) for other in chosen] + self.lanes
+            far = all(abs(self(log(ratio)) - x) >= apart for x in taken)
             if self.inside(log(ratio)) and far:
                 chosen.append(ratio)
         return sorted(chosen)
@@ -75,11 +77,11 @@ def forest_plot(
         return None
     left, right = (0.0, width) if stacked else (218.0, width - 150.0)
     scale = Scale([effect for _, effect in rows], margin, left, right)
-    top, pitch = (44.0, 66.0) if stacked else (44.0, 46.0)
+    top, pitch = (44.0, 72.0) if stacked else (44.0, 52.0)
     bottom = top + pitch * len(rows)
     body = [_ground(scale, margin, left, right, top, bottom, stacked)]
     for place, (item, effect) in enumerate(rows):
-        centre = top + pitch * (place + 0.5) + (12 if stacked else 0)
+        centre = top + pitch * (place + 0.5) + (14 if stacked else 2)
         body.append(_names(item, effect, centre, width, stacked))
         body.append(_effect(item, effect, scale, centre))
         if place:
@@ -131,7 +133,7 @@ def _names(item: Comparison, effect: Effect, centre: float, width: float, stacke
     verdict = f"{SYMBOLS[item.verdict]} {item.verdict}"
     change, span = percent(effect.estimate), interval(effect)
     if stacked:
-        y = centre - 26
+        y = centre - 30
         return text(0, y, shorten(item.arm, 26), "strong") + text(
             width, y, f"{change}  {verdict}", f"{tone} strong end"
         )
@@ -145,24 +147,39 @@ def _names(item: Comparison, effect: Effect, centre: float, width: float, stacke
 
 def _effect(item: Comparison, effect: Effect, scale: Scale, centre: float) -> str:
     """Return the dots, the interval and the estimate of one arm."""
-    parts = []
-    heights: dict[float, int] = {}
+    parts, y = [], centre - 7
+    places: dict[int, float] = {}
+    beyond: Counter[int] = Counter()
     for seed, value in sorted(effect.differences.items()):
-        x = scale(value) if isfinite(value) else scale.lane(value)
-        # Dots that would hide one another move apart.
-        crowd = heights[round(x / 5)] = heights.get(round(x / 5), 0) + 1
-        y = centre - 7 - 4.5 * (crowd - 1) if isfinite(value) else centre + 8 - 8 * crowd
-        parts.append(
-            element(
-                "circle",
-                element("title", f"seed {seed}: {percent(value)}"),
-                cx=x,
-                cy=y,
-                r=3.2,
-                class_="dot",
-            )
-        )
-    y = centre + 7
+        if isfinite(value) and not scale.inside(value):
+            beyond[1 if value > 0 else -1] += 1
+        else:
+            places[seed] = scale(value) if isfinite(value) else scale.lane(value)
+    crowds = Counter(round(x / 5) for x in places.values())
+    above: Counter[int] = Counter()
+    for seed, x in places.items():
+        crowd = round(x / 5)
+        # Dots that would hide one another move apart, but not into the next row.
+        lifted = y - above[crowd] * min(4.5, 15 / crowds[crowd])
+        above[crowd] += 1
+        note = element("title", f"seed {seed}: {percent(effect.differences[seed])}")
+        parts.append(element("circle", note, cx=x, cy=lifted, r=3.2, class_="dot"))
+    for side, amount in beyond.items():
+        edge = scale.right if side > 0 else scale.left
+        parts.append(_arrow(edge - 7 * side, y, side))
+        label = f"{count(amount, 'seed')} beyond"
+        parts.append(text(edge - 14 * side, y + 4, label, "soft end" if side > 0 else "soft"))
+    parts += _estimate(item, effect, scale, centre + 7)
+    tone = TONES.get(item.verdict, "plain")
+    return element("g", *parts, class_=tone)
+
+
+def _estimate(item: Comparison, effect: Effect, scale: Scale, y: float) -> list[str]:
+    """Return the interval and the estimate, or the arrow that stands for both."""
+    parts = []
+    if isfinite(effect.estimate) and not scale.inside(effect.estimate):
+        side = 1 if effect.estimate > 0 else -1
+        return [_arrow((scale.right if side > 0 else scale.left) - 7 * side, y, side)]
     if len(effect.differences) > 1:
         low, high = scale(effect.low), scale(effect.high)
         parts.append(line(low, y, high, y, "bar"))
@@ -171,20 +188,15 @@ def _effect(item: Comparison, effect: Effect, scale: Scale, centre: float) -> st
         if not scale.inside(effect.high):
             parts.append(_arrow(high, y, 1))
     kind = "mark" if item.verdict in TONES or item.verdict == "no effect" else "hollow"
-    x, r = scale(effect.estimate), 5.5
-    diamond = f"M{x:.2f} {y - r}L{x + r:.2f} {y}L{x:.2f} {y + r}L{x - r:.2f} {y}Z"
-    if not isfinite(effect.estimate):
-        x = scale.lane(effect.estimate)
-        diamond = f"M{x:.2f} {y - r}L{x + r:.2f} {y}L{x:.2f} {y + r}L{x - r:.2f} {y}Z"
-    parts.append(element("path", d=diamond, class_=kind))
-    tone = TONES.get(item.verdict, "plain")
-    return element("g", *parts, class_=tone)
+    x = scale(effect.estimate) if isfinite(effect.estimate) else scale.lane(effect.estimate)
+    diamond = [(x, y - 5.5), (x + 5.5, y), (x, y + 5.5), (x - 5.5, y)]
+    return [*parts, path(diamond, kind, closed=True)]
 
 
 def _arrow(x: float, y: float, side: int) -> str:
-    """Return the head that says that an interval goes on beyond the axis."""
-    tip = x + 7 * side
-    return element("path", d=f"M{x:.2f} {y - 4.5}L{tip:.2f} {y}L{x:.2f} {y + 4.5}Z", class_="tone")
+    """Return the head that says that something goes on, or lies, beyond the axis."""
+    corners = [(x, y - 4.5), (x + 7 * side, y), (x, y + 4.5)]
+    return path(corners, "tone", closed=True)
 
 
 def axis_note(margin: float) -> str:
@@ -192,6 +204,6 @@ def axis_note(margin: float) -> str:
     return (
         "A dot is a seed, a bar the interval, a diamond the estimate (hollow: inconclusive). "
         f"The axis is logarithmic; the shaded band is the margin of ±{margin:.0%} inside which "
-        "a change does not matter. Arrows point to what lies beyond the axis: more than "
-        f"{exp(WIDEST):.0f}-fold, or without end because trials diverged."
+        "a change does not matter. Arrows point to what lies beyond the axis, or has no end "
+        "because trials diverged."
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ganbench.report.content import Content, Table
 from ganbench.report.guide import BANNER, CURVES_NOTE, EXPLORATORY_NOTE, SAMPLES_NOTE
 from ganbench.report.sheets import Sheet
-from ganbench.report.svg import Figure, tiled
+from ganbench.report.svg import Figure, group, tiled
 from ganbench.report.timeline import legend
 
 
@@ -23,15 +23,17 @@ def collapse_figure(content: Content) -> Figure | None:
     if not content.timelines:
         return None
     panels = tiled("collapse", "State over training", content.timelines, 3, 24)
-    key = legend()
+    key, x = [], 24.0
+    for entry in legend():
+        key.append(group(x, 12, entry.body))
+        x += entry.width + 20
     return Figure(
         panels.name,
         panels.title,
         panels.description,
-        max(panels.width, key.width + 48),
+        max(panels.width, x),
         panels.height + 30,
-        f'<g transform="translate(24 12)">{key.body}</g>'
-        f'<g transform="translate(0 30)">{panels.body}</g>',
+        "".join(key) + group(0, 30, panels.body),
     )
 
 
@@ -66,7 +68,7 @@ def to_markdown(content: Content, pictures: str) -> str:
 
 def escape(text: str) -> str:
     """Return text that Markdown, and the HTML within it, takes literally."""
-    text = " ".join(text.split())
+    text = re.sub(r"[ \t\r\n]+", " ", text).strip()
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*\[\]|~#])", r"\\\1", text)
     # Inside a word an underscore means nothing.

@@ -1,5 +1,7 @@
 """The report as one HTML file: no script, no outside address."""
 
+import re
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -21,12 +23,19 @@ def to_page(content: Content) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["svg"] = _svg
+    environment.filters["breakable"] = _breakable
     environment.filters["prose"] = to_html
     environment.filters["slug"] = lambda verdict: verdict.replace(" ", "-").replace("/", "")
     template = environment.get_template("report.html.jinja")
     # Both are the package's own text, and style sheets know no entities.
     style = Markup(PALETTE + STYLE)  # noqa: S704
     return template.render(c=content, style=style, legend=legend(), guide=guide)
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that may be broken after an underscore or a dot rather than anywhere."""
+    pieces = re.split(r"(?<=_)(?=\w)|(?<=[a-z]\.)(?=[a-z])", name)
+    return Markup("<wbr>").join(pieces)
 
 
 def _svg(figure: Figure) -> Markup:

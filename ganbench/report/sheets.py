@@ -105,7 +105,9 @@ def sheet_rows(results: StudyResults, label: str) -> tuple[SheetRow, ...]:
         for trial in shown:
             name = f"samples-{place:02d}-seed-{trial.seed}"
             paths[name] = trial.samples
-            sheets.append(_describe(trial, name, label, results.primary, trial is worst))
+            sheets.append(
+                _describe(trial, name, label, results.primary, _kind(trial, shown, worst))
+            )
         lost = [str(t.seed) for t in trials.values() if t.outcome == "diverged"]
         note = f"diverged, nothing to show: seed {', '.join(lost)}" if lost else ""
         rows.append(SheetRow(arm.name, note, tuple(sheets)))
@@ -118,10 +120,16 @@ def sheet_rows(results: StudyResults, label: str) -> tuple[SheetRow, ...]:
     )
 
 
-def _describe(trial: TrialResult, name: str, label: str, primary: str, worst: bool) -> Sheet:
+def _kind(trial: TrialResult, shown: Sequence[TrialResult], worst: TrialResult | None) -> str:
+    """Say which of its arm's seeds a sheet shows."""
+    if trial is not worst:
+        return "seed"
+    return "worst seed" if len(shown) > 1 else "also its worst: seed"
+
+
+def _describe(trial: TrialResult, name: str, label: str, primary: str, kind: str) -> Sheet:
     final = trial.final(primary)
     state = f"{label} {number(final)}" if final is not None else trial.outcome
-    kind = "worst seed" if worst else "seed"
     caption = f"{kind} {trial.seed} · {state}"
     if trial.samples is None and trial.error:
         caption += f" · {trial.error}"
@@ -150,16 +158,34 @@ def _load(paths: dict[str, Path]) -> dict[str, Image.Image]:
 
 
 def _fit(pictures: dict[str, Image.Image], tiled: bool) -> dict[str, Image.Image]:
-    """Return the pictures, cut to fewer tiles while they are too large together."""
+    """Return the pictures, with fewer tiles while they are too large together."""
+    if not tiled:
+        return pictures
     cut = pictures
-    for rows, columns in CROPS if tiled else ():
-        cut = {
-            name: image.crop((0, 0, image.width * columns // TILES, image.height * rows // TILES))
-            for name, image in pictures.items()
-        }
+    for rows, columns in CROPS:
+        cut = {name: _space(image, rows, columns) for name, image in pictures.items()}
         if sum(len(_encode(image)) for image in cut.values()) <= BUDGET:
             break
     return cut
+
+
+def _space(sheet: Image.Image, rows: int, columns: int) -> Image.Image:
+    """Return the first tiles of a sheet with gaps between them, or small images run together."""
+    width, height = sheet.width // TILES, sheet.height // TILES
+    gap = max(1, width // 16)
+    size = (columns * (width + gap) - gap, rows * (height + gap) - gap)
+    # Half a grey stands out from black and from white, on light paper and on dark.
+    spaced = Image.new("LA" if sheet.mode == "L" else "RGBA", size, _gap(sheet.mode))
+    for row in range(rows):
+        for column in range(columns):
+            x, y = column * width, row * height
+            tile = sheet.crop((x, y, x + width, y + height))
+            spaced.paste(tile, (column * (width + gap), row * (height + gap)))
+    return spaced
+
+
+def _gap(mode: str) -> tuple[int, ...]:
+    return (128, 110) if mode == "L" else (128, 128, 128, 110)
 
 
 def _encode(image: Image.Image) -> bytes:

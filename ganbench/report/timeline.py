@@ -11,7 +11,7 @@ from ganbench.study.comparison import Comparison
 from ganbench.study.results import Health, StudyResults, TrialResult
 
 STATES: tuple[Health, ...] = ("healthy", "partial collapse", "total collapse", "diverged")
-ROOM, LABEL, PITCH, TOP = 214.0, 40.0, 15.0, 40.0
+ROOM, LABEL, PITCH, TOP = 280.0, 36.0, 15.0, 40.0
 
 
 def timeline_panels(results: StudyResults, comparisons: Sequence[Comparison]) -> list[Figure]:
@@ -27,25 +27,22 @@ def timeline_panels(results: StudyResults, comparisons: Sequence[Comparison]) ->
     return [_panel(results, item, steps, f"collapse-{place}") for place, item in enumerate(shown)]
 
 
-def legend() -> Figure:
-    """Return the key to the cells."""
-    parts, x = [], 0.0
-    for state in STATES:
-        parts.append(_cell(state, x, 4, 14, 12))
-        parts.append(text(x + 20, 14, state))
-        x += 34 + 7 * len(state)
-    parts.append(element("rect", x=x, y=4, width=14, height=12, class_="cell"))
-    parts.append(text(x + 20, 14, "no evaluation"))
-    return Figure(
-        "collapse-legend", "Key to the timelines", ", ".join(STATES), x + 100, 20, "".join(parts)
-    )
+def legend() -> tuple[Figure, ...]:
+    """Return the key to the cells, an entry a figure."""
+    entries = []
+    for place, state in enumerate((*STATES, None)):
+        words = state or "no evaluation"
+        body = _cell(state, 0, 4, 14, 12) + text(20, 14, words)
+        name = f"collapse-key-{place}"
+        entries.append(Figure(name, words, f"The cell of: {words}", 28 + 7 * len(words), 20, body))
+    return tuple(entries)
 
 
 def _panel(results: StudyResults, item: Comparison, steps: Sequence[int], name: str) -> Figure:
-    pitch = min(26.0, ROOM / len(steps))
+    pitch = min(34.0, ROOM / len(steps))
     trials = results.of_arm(item.arm)
     parts = [
-        text(0, 13, shorten(item.arm, 34), "strong"),
+        text(0, 13, shorten(item.arm, 44), "strong"),
         text(0, 28, _counts(item), "soft"),
     ]
     for row, seed in enumerate(results.seeds):
@@ -78,12 +75,7 @@ def _row(trial: TrialResult | None, steps: Sequence[int], y: float, pitch: float
     parts = []
     for column, step in enumerate(steps):
         x = LABEL + column * pitch
-        if step in states:
-            parts.append(_cell(states[step], x, y, pitch - gap, PITCH - 3))
-        else:
-            parts.append(
-                element("rect", x=x, y=y, width=pitch - gap, height=PITCH - 3, class_="cell")
-            )
+        parts.append(_cell(states.get(step), x, y, pitch - gap, PITCH - 3))
     if trial is not None and trial.outcome == "diverged":
         column = sum(step in states for step in steps)
         if column < len(steps):
@@ -91,9 +83,11 @@ def _row(trial: TrialResult | None, steps: Sequence[int], y: float, pitch: float
     return "".join(parts)
 
 
-def _cell(state: Health, x: float, y: float, width: float, height: float) -> str:
+def _cell(state: Health | None, x: float, y: float, width: float, height: float) -> str:
     """Return a cell: the worse the state, the higher it is filled; a cross for diverged."""
     back = element("rect", x=x, y=y, width=width, height=height, class_="cell")
+    if state is None:
+        return back
     if state == "diverged":
         return back + element(
             "g",

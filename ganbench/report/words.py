@@ -118,12 +118,11 @@ def p_value(p: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number with three significant digits, or all of its integer part."""
+    """Return a number with three significant digits; a whole number with all of its own."""
     if value is None:
         return NOTHING
-    if value == 0:
-        return "0"
-    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    whole = abs(value) >= 100 or float(value).is_integer()
+    text = f"{value:,.0f}" if whole else f"{value:#.3g}"
     return text.replace("-", "−")
 
 
@@ -135,7 +134,7 @@ def mean_and_deviation(mean: float | None, deviation: float | None) -> str:
     if abs(mean) < 0.1:
         digits = 4
     text = f"{mean:,.{digits}f}"
-    return text if deviation is None else f"{text} ± {deviation:,.{digits}f}"
+    return text if deviation is None else f"{text}\u00a0±\u00a0{deviation:,.{digits}f}"
 
 
 def rate(share: Rate) -> str:

@@ -1,5 +1,6 @@
 """A made-up study with every kind of arm, on real digits of different quality."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,14 @@ ARMS = {
 SKIPPED = "label_smoothing with wgan"
 
 
+@cache
+def digits_in_grey():
+    return load_digits().images * (255 / 16)
+
+
 def sheet(path, quality, collapsed, seed):
     """Write 64 digits, 8 by 8 tiles: blurred towards their mean as ``quality`` falls."""
-    digits = load_digits().images * (255 / 16)
+    digits = digits_in_grey()
     rng = np.random.default_rng(seed)
     chosen = digits[rng.integers(0, len(digits), 64)]
     if collapsed:

@@ -1,0 +1,175 @@
+"""The report's small parts: numbers in words, YAML with origins, prose, sheets, scales."""
+
+from math import inf, log
+
+import pytest
+import yaml
+from PIL import Image
+from synthetic_study import build_study
+
+from ganbench.report.forest import Scale
+from ganbench.report.listing import flattened, study_lines
+from ganbench.report.markdown import escape
+from ganbench.report.prose import to_html
+from ganbench.report.sheets import sheet_rows, typical_seed, worst_trial
+from ganbench.report.svg import element, linear_ticks, log_ticks, shorten, text
+from ganbench.report.words import duration, number, p_value, percent, verdict_rows
+from ganbench.study.comparison import Effect
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown"),
+    [
+        (0.77, "−23%"),
+        (1.042, "+4.2%"),
+        (1.0, "0%"),
+        (0.9999, "0%"),
+        (0.9996, "0%"),
+        (1.096, "+9.6%"),
+        (1.0996, "+10%"),
+        (12.0, "+1,100%"),
+        (0.005, "−99.5%"),
+    ],
+)
+def test_percent_shows_ratios_as_signed_changes(ratio, shown):
+    assert percent(log(ratio)) == shown
+
+
+def test_percent_of_divergence():
+    assert percent(inf) == "+∞"
+    assert percent(-inf) == "−100%"
+
+
+def test_numbers_keep_three_digits_and_p_values_three_decimals():
+    values = [0, 10, 20.04, 0.0421, 1234.5, -3.14159, None]
+    assert [number(value) for value in values] == [
+        "0",
+        "10",
+        "20.0",
+        "0.0421",
+        "1,234",
+        "−3.14",
+        "–",
+    ]
+    assert [p_value(p) for p in (0.0625, 2 / 2**20, 1.0, None)] == ["0.062", "<0.001", "1.000", "–"]
+    assert [duration(s) for s in (0.015, 12.0, 412.0, 9000.0)] == [
+        "15 ms",
+        "12 s",
+        "7 min",
+        "2.5 h",
+    ]
+
+
+def test_verdict_rows_hold_what_a_terminal_table_needs(tmp_path):
+    rows = verdict_rows(build_study(tmp_path))
+    assert [row.arm for row in rows][:2] == ["baseline", "label_smoothing"]
+    assert (rows[0].verdict, rows[0].change) == ("baseline", "–")
+    good = rows[1]
+    assert (good.symbol, good.verdict) == ("✓", "helps")
+    assert good.change.startswith("−")
+    assert " to " in good.interval
+    assert (rows[-1].verdict, rows[-1].seeds) == ("n/a", "0")
+    assert rows[3].collapsed.endswith("/ 9")
+
+
+def test_the_resolved_study_reads_back_as_yaml_with_its_origins(tmp_path):
+    results = build_study(tmp_path)
+    lines = study_lines(results.study, results.origins)
+    assert yaml.safe_load("\n".join(line for line, _ in lines)) == results.study
+    assert dict(lines)["  steps: 800"] == "--set"
+
+
+def test_flattened_settings_keep_order_and_dots():
+    assert flattened({"a": {"b": 1, "c": [1, 2]}, "d": None, "e": {}}) == [
+        ("a.b", "1"),
+        ("a.c", "[1, 2]"),
+        ("d", "null"),
+        ("e", "{}"),
+    ]
+
+
+def test_prose_renders_its_part_of_markdown_and_escapes_the_rest():
+    found = to_html(
+        "# Head\nText with **strong**, *em*, `a<b` and [a link](http://x.y).\n\n"
+        "- one\n- two\n\n| a | b |\n|---|--:|\n| 1 | <2> |\n\n```\n<code>\n\nmore\n```\n"
+    )
+    assert "<h3>Head</h3>" in found
+    assert "<strong>strong</strong>, <em>em</em>, <code>a&lt;b</code>" in found
+    assert "a link (http://x.y)" in found
+    assert "href" not in found
+    assert "<li>one</li><li>two</li>" in found
+    assert "<td>1</td><td>&lt;2&gt;</td>" in found
+    assert "<pre>&lt;code&gt;\n\nmore</pre>" in found
+
+
+def test_markdown_escape_leaves_nothing_that_markdown_reads():
+    assert escape("a|b <i> *x* `y` [z]\nnew") == r"a\|b &lt;i&gt; \*x\* \`y\` \[z\] new"
+    assert escape("label_smoothing _x_") == r"label_smoothing \_x\_"
+
+
+def test_svg_escapes_text_and_attributes():
+    assert text(0, 0, "<&>") == '<text x="0" y="0">&lt;&amp;&gt;</text>'
+    assert element("g", class_='"x"') == '<g class="&quot;x&quot;"/>'
+
+
+def test_ticks_are_round_and_few():
+    assert log_ticks(15, 3000, 9) == [20, 50, 100, 200, 500, 1000, 2000]
+    assert log_ticks(15, 3000, 5) == [30, 100, 300, 1000, 3000]
+    assert linear_ticks(800, 5) == [0, 200, 400, 600, 800]
+    assert linear_ticks(12.3, 4) == [0, 5, 10]
+    assert linear_ticks(1, 5) == [0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_long_names_are_cut_in_the_middle():
+    assert shorten("short", 10) == "short"
+    assert len(shorten("a" * 60 + "end", 20)) == 20
+    assert shorten("a" * 60 + "end", 20).endswith("end")
+
+
+def effect(*differences, low=-0.1, high=0.1):
+    pairs = dict(enumerate(differences))
+    middle = sorted(differences)[len(differences) // 2]
+    return Effect(pairs, middle, low, high, 1.0, "mean", True)
+
+
+def test_one_broken_arm_does_not_flatten_the_others():
+    near, broken = effect(-0.1, 0.0, 0.2), effect(3.0, 3.1, 3.2, low=3.0, high=3.2)
+    scale = Scale([near, broken], 0.05, 0, 100)
+    assert scale.inside(0.2)
+    assert not scale.inside(3.0)
+    assert scale.lanes == []
+    assert Scale([broken], 0.05, 0, 100).inside(3.2)
+
+
+def test_infinite_differences_have_a_lane_at_their_side():
+    scale = Scale([effect(0.1, inf, 0.2)], 0.05, 0, 400)
+    assert scale.lane(inf) > scale(scale.high)
+
+
+def test_typical_seed_is_the_baselines_median_and_worst_the_highest(tmp_path):
+    results = build_study(tmp_path, seeds=5)
+    finals = {s: t.final("fid") for s, t in results.of_arm("baseline").items()}
+    assert typical_seed(results) == sorted(finals, key=finals.get)[2]
+    arm = results.of_arm("instance_noise")
+    worst = worst_trial(list(arm.values()), "fid")
+    assert worst.final("fid") == max(t.final("fid") for t in arm.values())
+
+
+def test_sheets_space_their_tiles_and_keep_their_pixels(tmp_path):
+    results = build_study(tmp_path, seeds=3)
+    row = sheet_rows(results, "FID")[0]
+    assert (row.title, len(row.sheets)) == ("The data", 1)
+    (tmp_path / "out.png").write_bytes(row.sheets[0].picture)
+    with Image.open(tmp_path / "out.png") as spaced, Image.open(results.data_samples) as sheet:
+        assert spaced.size == (71, 71)
+        tile = spaced.convert("L").crop((9, 18, 17, 26))
+        assert tile.tobytes() == sheet.crop((8, 16, 16, 24)).tobytes()
+        assert spaced.getpixel((8, 0))[1] < 255
+
+
+def test_scatter_plots_of_points_are_shown_as_they_are(tmp_path):
+    results = build_study(tmp_path, seeds=3, points=True)
+    picture = sheet_rows(results, "FID")[0].sheets[0].picture
+    (tmp_path / "out.png").write_bytes(picture)
+    with Image.open(tmp_path / "out.png") as shown, Image.open(results.data_samples) as sheet:
+        assert shown.size == sheet.size
