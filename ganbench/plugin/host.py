@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 import pluggy
+from pydantic_core import to_json
 
 from ganbench.plugin import hookspecs
 from ganbench.plugin.architecture import Architecture
@@ -157,9 +158,12 @@ class Host:
             raise UnknownPluginError(kind, name, self.names(kind)) from None
 
     def create(self, kind: Kind, name: str, parameters: Mapping[str, Any] | None = None) -> Any:
-        """Return an instance with validated parameters."""
+        """Return an instance with validated parameters.
+
+        They are taken as a study file's: a list is as good as a tuple, text as a path.
+        """
         cls = self.find(kind, name).cls
-        return cls(cls.Parameters(**(parameters or {})))
+        return cls(cls.Parameters.model_validate_json(to_json(dict(parameters or {}))))
 
     def _add(self, module: ModuleType, name: str, source: str) -> None:
         self._manager.register(module, name)
