@@ -107,7 +107,8 @@ class TrickContract:
         without, neutral = self.make(None), self.make(self.trick.neutral.model_dump())
         without.advance(STEPS)
         neutral.advance(STEPS)
-        assert differing(weights(without), weights(neutral)) == []  # noqa: S101
+        changed = differing(weights(without), weights(neutral))
+        assert not changed, f"{self.trick.neutral!r} is not neutral: it changed {changed}"  # noqa: S101
 
     def test_switched_on_changes_the_step(self) -> None:
         """Trained at ``parameters``, the networks are not those of a trial without it."""
@@ -115,12 +116,14 @@ class TrickContract:
         without.advance(STEPS)
         switched_on.advance(STEPS)
         one, other = weights(without), weights(switched_on)
-        assert differing(one, other) or set(one) != set(other)  # noqa: S101
+        text = f"{dict(self.parameters)} changed no weight in {STEPS} steps"
+        assert differing(one, other) or set(one) != set(other), text  # noqa: S101
 
     def test_shared_layers_start_alike(self) -> None:
         """Before the first step, the layers that both trials have are equal bit for bit."""
         without, switched_on = self.make(None), self.make(self.parameters)
-        assert differing(weights(without), weights(switched_on)) == []  # noqa: S101
+        changed = differing(weights(without), weights(switched_on))
+        assert not changed, f"layers that both trials have start differently: {changed}"  # noqa: S101
 
     def test_other_streams_are_undisturbed(self) -> None:
         """Latents, data order and the layers' stream stand where they stand without it."""
@@ -128,8 +131,11 @@ class TrickContract:
         without.advance(STEPS)
         switched_on.advance(STEPS)
         one, other = without.streams.state_dict(), switched_on.streams.state_dict()
-        assert differing(one["named"], other["named"]) == []  # noqa: S101
-        assert differing(one["layers"], other["layers"]) == []  # noqa: S101
+        moved = differing(one["named"], other["named"])
+        assert not moved, f"the trick moved streams that are not its own: {moved}"  # noqa: S101
+        moved = differing(one["layers"], other["layers"])
+        text = "the trick draws from torch's global stream; pass generator=buf.generator"
+        assert not moved, text  # noqa: S101
 
     def test_resume_is_exact(self) -> None:
         """Saved in mid-trial and loaded into a new one, it ends with the same bits."""
@@ -140,13 +146,16 @@ class TrickContract:
             save(first, Path(folder) / "trial.pt")
             load(second, Path(folder) / "trial.pt")
         second.advance(STEPS)
-        assert differing(weights(whole), weights(second)) == []  # noqa: S101
-        assert torch.equal(whole.loss_log, second.loss_log)  # noqa: S101
-        assert torch.equal(whole.sample(16), second.sample(16))  # noqa: S101
+        text = "a resumed trial differs: state that is not in a buffer, a module or state_dict"
+        assert not differing(weights(whole), weights(second)), text  # noqa: S101
+        assert torch.equal(whole.loss_log, second.loss_log), text  # noqa: S101
+        assert torch.equal(whole.sample(16), second.sample(16)), text  # noqa: S101
 
     def test_card_and_parameters_are_documented(self) -> None:
         """The module has a docstring, and every parameter a description."""
         host = Host(classes=[self.trick])
-        assert len(host.find("trick", self.trick.name).card) > 40  # noqa: S101
+        card = host.find("trick", self.trick.name).card
+        assert len(card) > 40, f"the module's docstring is to be the method card, not {card!r}"  # noqa: S101
         fields = self.trick.Parameters.model_fields
-        assert [name for name, field in fields.items() if not field.description] == []  # noqa: S101
+        bare = [name for name, field in fields.items() if not field.description]
+        assert not bare, f"parameters without a docstring below them: {bare}"  # noqa: S101

@@ -13,12 +13,14 @@ from types import ModuleType
 from typing import Any, Literal
 
 import pluggy
+from pydantic import ValidationError
 from pydantic_core import to_json
 
 from ganbench.plugin import hookspecs
 from ganbench.plugin.architecture import Architecture
 from ganbench.plugin.dataset import Dataset
 from ganbench.plugin.errors import GanbenchError
+from ganbench.plugin.methods import method_slip
 from ganbench.plugin.metric import Extractor, Metric
 from ganbench.plugin.objective import Objective
 from ganbench.plugin.trick import Trick
@@ -96,7 +98,7 @@ class Host:
     Parameters
     ----------
     files : sequence of Path
-        Plugin files, as given with ``--plugin``.
+        Plugin files, as given with ``--plugin``; one given twice is loaded once.
     entry_points : bool
         Load installed plugins; a test of a single plugin may turn that off.
     classes : sequence of type
@@ -105,7 +107,7 @@ class Host:
     Raises
     ------
     PluginError
-        If a plugin cannot be imported, or two provide the same name.
+        If a plugin cannot be imported or used, or two provide the same name.
     """
 
     def __init__(
@@ -114,7 +116,7 @@ class Host:
         entry_points: bool = True,
         classes: Sequence[type[Any]] = (),
     ) -> None:
-        self.files = tuple(Path(file).resolve() for file in files)
+        self.files = tuple(dict.fromkeys(Path(file).resolve() for file in files))
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._sources: dict[str, str] = {}
@@ -197,8 +199,8 @@ class Host:
         if new.name in registered:
             old = registered[new.name]
             raise PluginError(
-                f"two plugins provide the {new.kind} {new.name!r}: {old.source} and {new.source}; "
-                "rename one of them"
+                f"two plugins provide the {new.kind} {new.name!r}: {_shown(old.source)} and "
+                f"{_shown(new.source)}; rename one of them"
             )
         registered[new.name] = new
 
@@ -259,26 +261,26 @@ def _load_entry_point(point: metadata.EntryPoint, source: str) -> ModuleType:
 
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise PluginError(f"{path}: there is no such plugin file")
+        raise PluginError(f"{_shown(path)}: there is no such plugin file")
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
     name = f"ganbench_file_{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PluginError(f"{path}: a plugin file must end in .py")
+        raise PluginError(f"{_shown(path)}: a plugin file must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise PluginError(f"{path}{_line_in(path, error)}: {_describe(error)}") from error
+        raise PluginError(f"{_shown(path)}{_line_in(path, error)}: {_describe(error)}") from error
     if not any(
         inspect.isclass(value) and issubclass(value, tuple(BASES.values()))
         for value in vars(module).values()
         if getattr(value, "__module__", None) == name
     ) and not any(hasattr(value, f"{hookspecs.PROJECT}_impl") for value in vars(module).values()):
         raise PluginError(
-            f"{path}: defines no plugin; expected a subclass of "
+            f"{_shown(path)}: defines no plugin; expected a subclass of "
             + ", ".join(base.__name__ for base in BASES.values())
             + " or a function marked @hookimpl"
         )
@@ -296,20 +298,35 @@ def _line_in(path: Path, error: BaseException) -> str:
     return f":{line}" if line is not None else ""
 
 
+def _shown(source: str | Path) -> str:
+    """Return a source as messages name it: a file below the current folder, relative to it."""
+    path = Path(source)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(source)
+
+
 def _describe(error: BaseException) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(
+            f"{error.title}.{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item['input']!r}"
+            for item in error.errors(include_url=False)
+        )
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {text}"
 
 
 def _check_class(kind: Kind, cls: type[Any], source: str) -> None:
     base: type[Any] = BASES[kind]
+    source = _shown(source)
     if not (inspect.isclass(cls) and issubclass(cls, base)):
         raise PluginError(f"{source}: register_{kind}s gave {cls!r}, not a {base.__name__} class")
     if not isinstance(getattr(cls, "name", None), str):
         raise PluginError(f"{source}: the {kind} {cls.__name__} has no `name`")
-    trick: Any = cls
-    if kind == "trick" and not isinstance(getattr(cls, "neutral", None), trick.Parameters):
+    plugin: Any = cls
+    if kind == "trick" and not isinstance(getattr(cls, "neutral", None), plugin.Parameters):
         raise PluginError(
-            f"{source}: the trick {trick.name!r} declares no `neutral`, the "
+            f"{source}: the trick {plugin.name!r} declares no `neutral`, the "
             f"{cls.__name__}.Parameters at which it must be the identity"
         )
+    slip = method_slip(cls, base)
+    if slip is not None:
+        raise PluginError(f"{source}: the {kind} {plugin.name!r}: {slip}")
