@@ -30,6 +30,8 @@ BATCH = 128
 LEARNING_RATE = 1e-2
 EPOCHS, FEWEST_STEPS, MOST_STEPS = 25, 300, 600
 HELD_OUT = 0.2
+PART = 200
+"""Images classified at once: on a core, measured twice as fast as 500."""
 
 
 class ClassifierNetwork(nn.Module):
@@ -64,10 +66,13 @@ class ClassifierNetwork(nn.Module):
             nn.Linear(wide * height * width, WIDTH), nn.BatchNorm1d(WIDTH), nn.ReLU()
         )
         self.head = nn.Linear(WIDTH, classes)
+        # On a CPU, measured 1.5 to 2 times as fast as the default format.
+        self.to(memory_format=torch.channels_last)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the 64 inputs of the last layer, for uint8 images (items, *shape)."""
         scaled = (images.float() - self.mean) / self.scale
+        scaled = scaled.contiguous(memory_format=torch.channels_last)
         features: Tensor = self.neck(self.blocks(scaled).flatten(1))
         return features
 
@@ -108,6 +113,11 @@ class Classifier:
     held_out: int
     steps: int
     sha256: str
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the network's features of uint8 images, by parts that stay in the cache."""
+        parts = torch.split(images, PART)
+        return torch.cat([self.network.features(part) for part in parts])
 
     def protocol(self) -> dict[str, Any]:
         """Return what defines the features, as plain values."""
@@ -199,7 +209,7 @@ def train_classifier(data: Data, progress: Progress) -> Classifier:
     network.eval().requires_grad_(False)
     with _one_thread(), torch.no_grad():
         guesses = torch.cat(
-            [network(images[part]).argmax(1) for part in torch.split(held_out, 1000)]
+            [network(images[part]).argmax(1) for part in torch.split(held_out, PART)]
         )
     return Classifier(
         network=network,

@@ -58,7 +58,7 @@ class StudyContext(ExtractorContext):
         seen = self._seen.get(id(images))
         if seen is None:
             # The batch is kept with its features, so that its id stays its own.
-            seen = images, self.classifier.network.features(images.to(self.device))
+            seen = images, self.classifier.features(images.to(self.device))
             self._seen[id(images)] = seen
         return seen[1]
 
