@@ -50,6 +50,8 @@ class Content:
     progress: str
     quick: bool
     primary: str
+    measured: str
+    warnings: tuple[str, ...]
     rows: tuple[VerdictRow, ...]
     level: str
     forest: Figure | None
@@ -93,8 +95,10 @@ def content_of(
         progress=progress(results),
         quick=results.quick,
         primary=primary,
+        measured=_measured(results, primary),
+        warnings=tuple(str(warning) for warning in results.protocol.get("warnings") or ()),
         rows=verdict_rows(results, comparisons),
-        level=f"{1 - results.alpha:.3g}".removeprefix("0."),
+        level=f"{100 * (1 - results.alpha):.3g}",
         forest=forest_plot(arms, primary, results.margin, 1000, stacked=False),
         forest_narrow=forest_plot(arms, primary, results.margin, 340, stacked=True),
         forest_note=axis_note(results.margin),
@@ -129,6 +133,17 @@ def _setting(results: StudyResults) -> str:
     if steps:
         parts.append(count(steps, "step"))
     return " · ".join(part for part in parts if part)
+
+
+def _measured(results: StudyResults, primary: str) -> str:
+    """Say what the verdicts compare, and with how many samples."""
+    text = f"Final {primary} against the baseline, paired by seed; lower is better."
+    extractor = (results.protocol.get("extractor") or {}).get("name")
+    samples = results.protocol.get("samples")
+    if samples:
+        text += f" N = {samples:,} samples an evaluation"
+        text += f", features of the extractor “{extractor}”." if extractor else "."
+    return text
 
 
 def _exploratory(arms: Sequence[Comparison], primary: str) -> Table | None:

@@ -13,8 +13,8 @@ SAMPLES_NOTE = (
     "the second is the arm's worst."
 )
 CURVES_NOTE = (
-    "Lines are medians over seeds, bands quartiles; the dashed line is the baseline. Logarithmic "
-    "axis, the same in every panel."
+    "Lines are medians over seeds, bands quartiles; the dashed line is the baseline. A point "
+    "needs half of the arm's seeds. Logarithmic axis, the same in every panel."
 )
 EXPLORATORY_NOTE = (
     "Exploratory: other readings of the same curves, against the baseline. Not corrected, and no "

@@ -45,7 +45,9 @@ def to_markdown(content: Content, pictures: str) -> str:
     if content.progress:
         parts.append(f"> **Not finished.** {escape(content.progress)}")
     parts += [f"**{escape(content.answer)}**", escape(content.strength)]
-    parts += ["## Verdicts", _verdicts(content), *_reasons(content)]
+    parts += ["## Verdicts", escape(content.measured)]
+    parts += [f"> **Warning.** {escape(warning)}." for warning in content.warnings]
+    parts += [_verdicts(content), *_reasons(content)]
     if content.forest is not None:
         parts += ["## Effect of each arm", _picture(content.forest, pictures), content.forest_note]
     parts += _curves(content, pictures)
@@ -125,7 +127,7 @@ def _samples(content: Content, pictures: str) -> list[str]:
 
 def _sheet(sheet: Sheet, pictures: str) -> str:
     if sheet.picture is None:
-        return "no samples"
+        return "no picture"
     return f"![{escape(sheet.alternative)}]({pictures}/{sheet.name}.png)"
 
 

@@ -114,7 +114,7 @@ def sheet_rows(results: StudyResults, label: str) -> tuple[SheetRow, ...]:
     pictures = _load({name: path for name, path in paths.items() if path and path.is_file()})
     if not any(sheet.name in pictures for row in rows for sheet in row.sheets):
         return ()
-    fitting = _fit(pictures, results.item_shape is None or len(results.item_shape) == 3)
+    fitting = _fit(pictures, results.are_images)
     return tuple(
         replace(row, sheets=tuple(_fill(sheet, fitting) for sheet in row.sheets)) for row in rows
     )
@@ -152,8 +152,12 @@ def _fill(sheet: Sheet, pictures: dict[str, Image.Image]) -> Sheet:
 def _load(paths: dict[str, Path]) -> dict[str, Image.Image]:
     loaded = {}
     for name, path in paths.items():
-        with Image.open(path) as image:
-            loaded[name] = image.convert("L" if image.mode in ("1", "L") else "RGB")
+        try:
+            with Image.open(path) as image:
+                loaded[name] = image.convert("L" if image.mode in ("1", "L") else "RGB")
+        except OSError:
+            # One broken picture must not cost the report; its place says that it is missing.
+            continue
     return loaded
 
 

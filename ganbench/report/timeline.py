@@ -3,14 +3,20 @@
 The state is told by a cell's height and mark as well as by its colour.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ganbench.report.svg import Figure, element, line, shorten, text
+from ganbench.report.svg import Figure, element, shorten, text
 from ganbench.report.words import count
 from ganbench.study.comparison import Comparison
 from ganbench.study.results import Health, StudyResults, TrialResult
 
 STATES: tuple[Health, ...] = ("healthy", "partial collapse", "total collapse", "diverged")
+FILLED: Mapping[Health, tuple[float, str]] = {
+    "healthy": (0.2, "base"),
+    "partial collapse": (0.6, "partial"),
+    "total collapse": (1.0, "hurts"),
+}
+"""How high a cell is filled, and its tone."""
 ROOM, LABEL, PITCH, TOP = 280.0, 36.0, 15.0, 40.0
 
 
@@ -32,7 +38,9 @@ def legend() -> tuple[Figure, ...]:
     entries = []
     for place, state in enumerate((*STATES, None)):
         words = state or "no evaluation"
-        body = _cell(state, 0, 4, 14, 12) + text(20, 14, words)
+        body = element("rect", x=0, y=4, width=14, height=12, class_="cell")
+        body += _cells(state, [0], 4, 14, 12) if state else ""
+        body += text(20, 14, words)
         name = f"collapse-key-{place}"
         entries.append(Figure(name, words, f"The cell of: {words}", 28 + 7 * len(words), 20, body))
     return tuple(entries)
@@ -72,38 +80,36 @@ def _states(trial: TrialResult) -> dict[int, Health]:
 def _row(trial: TrialResult | None, steps: Sequence[int], y: float, pitch: float) -> str:
     states = _states(trial) if trial is not None else {}
     gap = 2.0 if pitch > 6 else 0.5
-    parts = []
+    places: dict[Health, list[float]] = {}
     for column, step in enumerate(steps):
-        x = LABEL + column * pitch
-        parts.append(_cell(states.get(step), x, y, pitch - gap, PITCH - 3))
+        if step in states:
+            places.setdefault(states[step], []).append(LABEL + column * pitch)
     if trial is not None and trial.outcome == "diverged":
         column = sum(step in states for step in steps)
         if column < len(steps):
-            parts.append(_cell("diverged", LABEL + column * pitch, y, pitch - gap, PITCH - 3))
-    return "".join(parts)
+            places["diverged"] = [LABEL + column * pitch]
+    width, height = pitch - gap, PITCH - 3
+    whole = pitch * len(steps) - gap
+    back = element("rect", x=LABEL, y=y, width=whole, height=height, class_="cell")
+    return back + "".join(_cells(state, xs, y, width, height) for state, xs in places.items())
 
 
-def _cell(state: Health | None, x: float, y: float, width: float, height: float) -> str:
-    """Return a cell: the worse the state, the higher it is filled; a cross for diverged."""
-    back = element("rect", x=x, y=y, width=width, height=height, class_="cell")
-    if state is None:
-        return back
+def _cells(state: Health, xs: Sequence[float], y: float, width: float, height: float) -> str:
+    """Return cells of a row as one path, for a long study has thousands.
+
+    The worse the state, the higher a cell is filled; diverged is a cross.
+    """
     if state == "diverged":
-        return back + element(
-            "g",
-            line(x + 1, y + 1, x + width - 1, y + height - 1, "cross"),
-            line(x + 1, y + height - 1, x + width - 1, y + 1, "cross"),
-            class_="ink",
+        route = "".join(
+            f"M{x + 1:.2f} {y + 1:.2f}l{width - 2:.2f} {height - 2:.2f}"
+            f"M{x + 1:.2f} {y + height - 1:.2f}l{width - 2:.2f} {2 - height:.2f}"
+            for x in xs
         )
-    share, tone = {
-        "healthy": (0.2, "base"),
-        "partial collapse": (0.6, "partial"),
-        "total collapse": (1.0, "hurts"),
-    }[state]
-    bar = element(
-        "rect", x=x, y=y + height * (1 - share), width=width, height=height * share, class_="tone"
-    )
-    return back + element("g", bar, class_=tone)
+        return element("g", element("path", d=route, class_="cross"), class_="ink")
+    share, tone = FILLED[state]
+    top, tall = y + height * (1 - share), height * share
+    route = "".join(f"M{x:.2f} {top:.2f}h{width:.2f}v{tall:.2f}h{-width:.2f}z" for x in xs)
+    return element("g", element("path", d=route, class_="tone"), class_=tone)
 
 
 def _counts(item: Comparison) -> str:

@@ -174,9 +174,6 @@ class StudyResults:
         Each figure's meaning.
     collapse_rule : str
         The rule behind ``health``, in words.
-    item_shape : tuple of int or None
-        Shape of one item of the data: ``(channels, height, width)``, or ``(dimensions,)`` of
-        a point; None where it is not known.
     """
 
     study: Mapping[str, Any]
@@ -191,7 +188,6 @@ class StudyResults:
     data_samples: Path | None = None
     metric_notes: Mapping[str, str] | None = None
     collapse_rule: str = ""
-    item_shape: tuple[int, ...] | None = None
 
     @property
     def primary(self) -> str:
@@ -207,6 +203,12 @@ class StudyResults:
     def margin(self) -> float:
         """Relative change of the primary figure that does not matter."""
         return float(self.study["evaluation"]["judgement"]["margin"])
+
+    @property
+    def are_images(self) -> bool:
+        """Whether sample sheets are tiles of images, rather than one plot of points."""
+        shape = (self.protocol.get("reference") or {}).get("shape")
+        return shape is None or len(shape) == 3
 
     @property
     def seeds(self) -> tuple[int, ...]:

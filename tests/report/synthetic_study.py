@@ -167,7 +167,12 @@ def build_study(
         protocol={
             "extractor": {"name": "classifier", "accuracy": 0.982, "sha256": "ab12" * 16},
             "samples": 1797,
-            "reference": {"items": 1797, "sha256": "cd34" * 16},
+            "reference": {
+                "count": 1797,
+                "shape": [2] if points else [1, 8, 8],
+                "sha256": "cd34" * 16,
+            },
+            "warnings": [],
             "quantisation": "clamp, round, uint8",
             "generator weights": "final",
         },
@@ -195,5 +200,4 @@ def build_study(
             "Partial collapse: otherwise, fewer than 80% of the modes, or diversity below 0.5. "
             "Healthy: anything else."
         ),
-        item_shape=(2,) if points else (1, 8, 8),
     )

@@ -247,7 +247,6 @@ def test_large_sheets_are_cut_to_fewer_tiles(study, tmp_path):
         study,
         trials=tuple(replace(t, samples=noise if t.samples else None) for t in study.trials),
         data_samples=noise,
-        item_shape=(3, 64, 64),
     )
     write_report(heavy, tmp_path / "r")
     size = sum(p.stat().st_size for p in (tmp_path / "r").rglob("*") if p.is_file())
@@ -260,6 +259,21 @@ def test_a_study_whose_sheets_are_gone_still_has_a_report(study, tmp_path):
     page = write_report(replace(bare, data_samples=None), tmp_path / "r").read_text()
     assert 'id="samples"' not in page
     assert 'id="verdicts"' in page
+
+
+def test_a_broken_picture_costs_no_report(study, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n but no more")
+    page = write_report(replace(study, data_samples=broken), tmp_path / "r").read_text()
+    assert "no picture" in page
+    assert "no picture" in (tmp_path / "r" / "report.md").read_text()
+
+
+def test_warnings_of_the_protocol_stand_by_the_verdicts(study, tmp_path):
+    warned = replace(study, protocol={**study.protocol, "warnings": ["9 samples for 64 features"]})
+    page = write_report(warned, tmp_path).read_text()
+    assert page.index("9 samples for 64 features") < page.index('id="effects"')
+    assert "9 samples for 64 features" in (tmp_path / "report.md").read_text()
 
 
 def test_an_arm_that_only_diverges_is_drawn_in_its_own_lane(study, tmp_path):
