@@ -117,8 +117,12 @@ class Evaluator:
             return self._measure(batches, self._features(batches))
 
     def health(self, figures: Mapping[str, float]) -> Health:
-        """Return the state that the figures of an evaluation show."""
-        return judge(figures, self._attainable)
+        """Return the state that the figures of an evaluation show.
+
+        Figures that no metric of the study gives, such as a trick's own, do not count.
+        """
+        measured = {key: value for key, value in figures.items() if key in self.metric_notes}
+        return judge(measured, self._attainable)
 
     def _create(self, kind: Kind, component: Component) -> Any:
         try:

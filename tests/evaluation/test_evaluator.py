@@ -26,6 +26,11 @@ def test_the_data_themselves_are_perfect(evaluator, digits):
     assert evaluator.health(figures) == "healthy"
 
 
+def test_a_tricks_own_figure_does_not_decide_the_state(evaluator):
+    assert evaluator.health({"modes": 10, "diversity": 1.0, "mine": float("nan")}) == "healthy"
+    assert evaluator.health({"modes": 10, "diversity": float("nan")}) == "diverged"
+
+
 def test_one_image_is_a_total_collapse(evaluator, digits):
     figures = evaluator.evaluate(digits.items[:1].repeat(500, 1, 1, 1))
     assert figures["modes"] == 1
