@@ -109,7 +109,7 @@ def content_of(
         timelines=tuple(timeline_panels(results, comparisons)),
         collapse_rule=results.collapse_rule,
         figures=_figures(results),
-        figure_notes=tuple((results.metric_notes or {}).items()),
+        figure_notes=_figure_notes(results),
         cost=_cost(results, comparisons),
         wall=duration(results.wall_seconds),
         troubles=_troubles(results),
@@ -181,6 +181,12 @@ def _figures(results: StudyResults) -> Table | None:
             middle = (number(median(finals[name])) if finals[name] else NOTHING for name in names)
             rows.append((arm.name, *middle))
     return Table(("Arm", *(label(name) for name in names)), tuple(rows)) if rows else None
+
+
+def _figure_notes(results: StudyResults) -> tuple[tuple[str, str], ...]:
+    """Return the meaning of each figure that was measured."""
+    found = {key for t in results.trials for point in t.evaluations for key in point.figures}
+    return tuple((k, note) for k, note in (results.metric_notes or {}).items() if k in found)
 
 
 def _cost(results: StudyResults, comparisons: Sequence[Comparison]) -> Table:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from ganbench.report import guide
 from ganbench.report.content import Content
-from ganbench.report.prose import to_html
+from ganbench.report.prose import inline, to_html
 from ganbench.report.svg import PALETTE, STYLE, Figure
 from ganbench.report.timeline import legend
 
@@ -24,6 +24,7 @@ def to_page(content: Content) -> str:
     )
     environment.filters["svg"] = _svg
     environment.filters["breakable"] = _breakable
+    environment.filters["inline"] = inline
     environment.filters["prose"] = to_html
     environment.filters["slug"] = lambda verdict: verdict.replace(" ", "-").replace("/", "")
     template = environment.get_template("report.html.jinja")

@@ -1,8 +1,9 @@
 """Numbers and verdicts in words, for the terminal, the page and the Markdown alike."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isinf
+from math import floor, isinf, log10
 
 from ganbench.study.comparison import Comparison, Effect, Rate
 from ganbench.study.results import StudyResults
@@ -70,7 +71,7 @@ def _row(item: Comparison) -> VerdictRow:
     pairs = len(effect.differences) if effect else item.outcomes["complete"]
     return VerdictRow(
         arm=item.arm,
-        changes="" if item.changes.casefold() == item.arm.casefold() else item.changes,
+        changes="" if _letters(item.changes) == _letters(item.arm) else item.changes,
         symbol=SYMBOLS[item.verdict],
         verdict=item.verdict,
         reason=item.reason,
@@ -84,6 +85,11 @@ def _row(item: Comparison) -> VerdictRow:
         cost=NOTHING if item.cost is None else f"×{item.cost:.2f}",
         seeds=str(pairs),
     )
+
+
+def _letters(name: str) -> str:
+    """Return a name less its punctuation: ``a b=1`` and ``a: b 1`` say the same."""
+    return re.sub(r"[^a-z0-9.]", "", name.casefold())
 
 
 def percent(difference: float) -> str:
@@ -127,14 +133,13 @@ def number(value: float | None) -> str:
 
 
 def mean_and_deviation(mean: float | None, deviation: float | None) -> str:
-    """Return ``21.4 ± 2.1``, with as many decimals in both."""
+    """Return ``21.4 ± 2.1``: two digits of the deviation, and as many decimals of the mean."""
     if mean is None:
         return NOTHING
-    digits = 0 if abs(mean) >= 100 else 1 if abs(mean) >= 10 else 2
-    if abs(mean) < 0.1:
-        digits = 4
-    text = f"{mean:,.{digits}f}"
-    return text if deviation is None else f"{text}\u00a0±\u00a0{deviation:,.{digits}f}"
+    if not deviation:
+        return number(mean)
+    digits = min(max(1 - floor(log10(deviation)), 0), 4)
+    return f"{mean:,.{digits}f}\u00a0±\u00a0{deviation:,.{digits}f}"
 
 
 def rate(share: Rate) -> str:
@@ -144,7 +149,7 @@ def rate(share: Rate) -> str:
 
 def duration(seconds: float) -> str:
     """Return seconds as a reader would say them."""
-    if seconds < 0.1:
+    if seconds < 1:
         return f"{1000 * seconds:.3g} ms"
     if seconds < 120:
         return f"{seconds:.3g} s"

@@ -198,13 +198,14 @@ def _in_words(
     if least >= alpha:
         return (
             f"With {seeds} the smallest possible p is {least:.4g}, which is not below {alpha:g}: "
-            f"no arm can ever be called. Holm over {family} needs at least {needed} seeds."
+            f"no arm can ever be called better or worse. Holm over {family} needs at least "
+            f"{needed} seeds."
         )
     if effect is None:
         return (
             f"Holm over {family} needs at least {needed} seeds, you have {pairs}: the smallest "
             f"possible p is {least:.4g}, times {arms} it is {min(1.0, arms * least):.4g}, which "
-            f"is not below {alpha:g}, so no arm can be called."
+            f"is not below {alpha:g}, so no arm can be called better or worse."
         )
     return (
         f"With {seeds} the smallest possible p is {least:.2g}, after Holm over {family} "

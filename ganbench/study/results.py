@@ -127,22 +127,18 @@ class ArmResult:
     key: str | None
     skipped: str | None = None
 
-    @property
-    def changes(self) -> str:
-        """What differs from the baseline, on one line: ``dropout: rate 0.2``."""
-        return "; ".join(f"{factor}: {_level(value)}" for factor, value in self.levels.items())
 
-
-def _level(value: Any) -> str:
-    """Return a factor's level as a reader would say it."""
-    if value is True:
-        return "on"
-    if value is False or value is None:
-        return "off"
+def _level(value: Any, within: bool = False) -> str:
+    """Return a factor's level, or a parameter within one, as a reader would say it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None:
+        # A trick that is null is off; a parameter that is null is just that.
+        return "none" if within else "off"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_level(item)}" for key, item in value.items()) or "on"
+        return ", ".join(f"{key} {_level(item, True)}" for key, item in value.items()) or "on"
     if isinstance(value, list | tuple):
-        return ", ".join(_level(item) for item in value)
+        return ", ".join(_level(item, True) for item in value)
     return str(value)
 
 
@@ -215,6 +211,22 @@ class StudyResults:
         """The study's repetitions, whether or not they have run."""
         seeds = self.study["seeds"]
         return tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+
+    def changes(self, arm: ArmResult) -> str:
+        """Return what differs in an arm, on one line: ``dropout: rate 0.2``.
+
+        Of a trick that the baseline has too, only the parameters that differ.
+        """
+        tricks = (self.study.get("baseline") or {}).get("tricks") or {}
+        parts = []
+        for factor, value in arm.levels.items():
+            known = tricks.get(factor)
+            if isinstance(value, Mapping) and isinstance(known, Mapping):
+                own = {k: v for k, v in value.items() if k not in known or known[k] != v}
+                parts.append(f"{factor}: {_level(own)}")
+            else:
+                parts.append(f"{factor}: {_level(value)}")
+        return "; ".join(parts)
 
     def of_arm(self, name: str) -> dict[int, TrialResult]:
         """Return an arm's trials by seed."""

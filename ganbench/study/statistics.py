@@ -131,7 +131,7 @@ def _describe(
     total = states.count("total collapse")
     return Comparison(
         arm=arm.name,
-        changes=arm.changes,
+        changes=results.changes(arm),
         levels=arm.levels,
         verdict="n/a",
         reason="",
@@ -226,4 +226,6 @@ def _why_inconclusive(effect: Effect, p_holm: float, alpha: float, needed: int |
     pairs = len(effect.differences)
     if needed is None:
         return f"{why}; over {MOST_SEEDS} seeds would be needed"
-    return f"{why}; about {needed - pairs} more seeds would be needed ({needed} in all)"
+    more = needed - pairs
+    seeds = "1 more seed" if more == 1 else f"{more} more seeds"
+    return f"{why}; about {seeds} would be needed ({needed} in all)"

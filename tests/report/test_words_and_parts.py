@@ -1,5 +1,6 @@
 """The report's small parts: numbers in words, YAML with origins, prose, sheets, scales."""
 
+from dataclasses import replace
 from math import inf, log
 
 import pytest
@@ -13,8 +14,16 @@ from ganbench.report.markdown import escape
 from ganbench.report.prose import to_html
 from ganbench.report.sheets import sheet_rows, typical_seed, worst_trial
 from ganbench.report.svg import element, linear_ticks, log_ticks, shorten, text
-from ganbench.report.words import duration, number, p_value, percent, verdict_rows
+from ganbench.report.words import (
+    duration,
+    mean_and_deviation,
+    number,
+    p_value,
+    percent,
+    verdict_rows,
+)
 from ganbench.study.comparison import Effect
+from ganbench.study.results import ArmResult
 
 
 @pytest.mark.parametrize(
@@ -58,6 +67,26 @@ def test_numbers_keep_three_digits_and_p_values_three_decimals():
         "7 min",
         "2.5 h",
     ]
+
+
+def test_deviations_keep_two_digits():
+    pairs = [(20.51, 2.74), (208.2, 66.1), (142.21, 0.31), (0.04123, 0.00271), (20.04, None)]
+    shown = [mean_and_deviation(*pair).replace("\u00a0", " ") for pair in pairs]
+    assert shown == ["20.5 ± 2.7", "208 ± 66", "142.21 ± 0.31", "0.0412 ± 0.0027", "20.0"]
+    assert mean_and_deviation(20.04, 0.0) == "20.0"
+    assert mean_and_deviation(None, None) == "–"
+
+
+def test_changes_name_only_what_differs_from_the_baseline(tmp_path):
+    results = build_study(tmp_path, seeds=2)
+    levels = {"batch_norm": {"placement": "both", "momentum": 0.2}, "b": None, "c": {"layer": None}}
+    arm = ArmResult("x", levels, "k")
+    assert results.changes(arm) == "batch_norm: momentum 0.2; b: off; c: layer none"
+    rows = {row.arm: row.changes for row in verdict_rows(results)}
+    assert rows["label_smoothing"] == "label_smoothing: real 0.9"
+    renamed = replace(results.arms[4], name="batch_norm placement=generator")
+    again = replace(results, arms=(results.arms[0], renamed), trials=())
+    assert verdict_rows(again)[1].changes == ""
 
 
 def test_verdict_rows_hold_what_a_terminal_table_needs(tmp_path):
