@@ -3,6 +3,7 @@
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -111,7 +112,7 @@ class LiveMonitor:
             table.add_row(Text(waiting, style="dim"))
         return table
 
-    def _total(self, state: State) -> Table:
+    def _total(self, state: State) -> Padding:
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1)
@@ -119,7 +120,8 @@ class LiveMonitor:
         grid.add_row(
             Text(words.tally(state), style="bold"), _bar(state.share), words.time_left(state)
         )
-        return grid
+        # A terminal echoes Ctrl-C as two characters, which must not break the line.
+        return Padding(grid, (0, 4, 0, 0))
 
 
 def _bar(share: float | None) -> ProgressBar:

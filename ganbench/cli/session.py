@@ -135,7 +135,8 @@ def report_sections(host: Host, results: StudyResults, monitor: Monitor) -> list
 
 def _conclude(plan: RunPlan, outcome: Outcome, results: StudyResults, console: Console) -> None:
     done = sum(trial.outcome in ("complete", "diverged") for trial in results.trials)
-    print_verdicts(results, console)
+    if done:
+        print_verdicts(results, console)
     if plan.quick:
         click.echo(words.QUICK_NOTE)
     for ended in outcome.failed:

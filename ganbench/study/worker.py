@@ -214,7 +214,7 @@ class _Worker:
 
     def _fail(self, claim: Claim, error: Exception, began: float) -> None:
         text = f"{type(error).__name__}: {error}"
-        lines = "".join(traceback.format_exception(error)).splitlines()
+        lines = "".join(traceback.format_exception(first_cause(error), chain=False)).splitlines()
         details = {"traceback": "\n".join(lines[-TRACEBACK_LINES:])}
         self.ledger.fail(claim.number, "failed", text, details)
         self._ended(claim, "failed", 0, None, began, text, kind_of(error))
@@ -278,10 +278,16 @@ class _Watcher:
         self._worker.link.send(Pulse(step, steps_per_second, state, figure, health))
 
 
-def kind_of(error: BaseException) -> str:
-    """Name where an exception comes from: its first cause's type, and the line that raised."""
+def first_cause(error: BaseException) -> BaseException:
+    """Return the exception that others were raised from."""
     while error.__cause__ is not None:
         error = error.__cause__
-    frames = traceback.extract_tb(error.__traceback__)
+    return error
+
+
+def kind_of(error: BaseException) -> str:
+    """Name where an exception comes from: its first cause's type, and the line that raised."""
+    cause = first_cause(error)
+    frames = traceback.extract_tb(cause.__traceback__)
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-    return f"{type(error).__name__} at {where}"
+    return f"{type(cause).__name__} at {where}"
