@@ -15,6 +15,7 @@ from ganbench.evaluation.collapse import Health, describe, judge
 from ganbench.evaluation.context import Reference, SampleContext, StudyContext
 from ganbench.evaluation.frechet import Moments, moments
 from ganbench.evaluation.modes import attainable_modes
+from ganbench.evaluation.protocol import describe_protocol
 from ganbench.plugin import Data, Extractor, GanbenchError, Host, Kind, Metric, Progress
 
 SUBSET = 500
@@ -88,7 +89,14 @@ class Evaluator:
             key: note for metric in self._metrics for key, note in metric.figures.items()
         }
         self.collapse_rule = describe(self._attainable, frozenset(figures))
-        self.protocol = self._describe_protocol()
+        self.protocol = describe_protocol(
+            settings,
+            self._extractor,
+            self._metrics,
+            self._study,
+            self._reference,
+            self.collapse_rule,
+        )
 
     def evaluate(self, samples: Tensor) -> dict[str, float]:
         """Return all metrics' figures; the same samples give the same figures.
@@ -276,58 +284,12 @@ class Evaluator:
             expected = self._study.classifier.predicted
         return None if expected is None else attainable_modes(expected, self._settings.samples)
 
-    def _describe_protocol(self) -> dict[str, Any]:
-        settings, data, reference = self._settings, self._data, self._reference.moments
-        width = len(reference.mean)
-        protocol: dict[str, Any] = {
-            "extractor": {
-                "name": self._extractor.name,
-                "parameters": self._extractor.parameters.model_dump(mode="json"),
-                **self._extractor.protocol(),
-            },
-            "feature_width": width,
-            "samples": settings.samples,
-            "sampling_batch": settings.batch_size,
-            "quantisation": "clamped to [-1, 1], rounded to 8 bits, as saved images are"
-            if data.is_image
-            else "none: points",
-            "reference": {
-                "name": f"{data.name}, the training set",
-                "sha256": self._study.data_hash,
-                "count": reference.count,
-                "shape": list(data.shape),
-                "classes": len(data.classes),
-            },
-            "generator_weights": "raw, of the step evaluated",
-            "batch_norm": settings.batch_norm,
-            "arithmetic": "Fréchet distance from eigenvalues, float64",
-            "pairs": f"distances over all pairs of {len(self._reference.features)} items",
-            "metrics": {
-                metric.name: metric.parameters.model_dump(mode="json") for metric in self._metrics
-            },
-            "collapse_rule": self.collapse_rule,
-            "warnings": _warnings(settings.samples, reference.count, width),
-        }
-        if self._study.has_classifier:
-            protocol["classifier"] = self._study.classifier_protocol()
-        return protocol
-
 
 def _make_folder(cache: Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EvaluationError(f"the evaluation's cache {cache} cannot be made: {error}") from error
-
-
-def _warnings(samples: int, reference: int, width: int) -> list[str]:
-    return [
-        f"{count} {what} for {width} features: their covariance is singular, and the Fréchet "
-        "distance, whose bias shrinks as 1/N, is far above its value at many samples; compare it "
-        "only with distances at the same N"
-        for what, count in (("samples", samples), ("reference items", reference))
-        if count <= width
-    ]
 
 
 def _subset(count: int, size: int) -> Tensor:

@@ -7,13 +7,13 @@ import torch
 from ganbench.data.load import data_hash
 from ganbench.evaluation import classifier
 from ganbench.evaluation.classifier import (
-    ClassifierNetwork,
     can_classify,
     obtain_classifier,
     stratified_split,
     train_classifier,
     weights_sha256,
 )
+from ganbench.evaluation.network import ClassifierNetwork
 from ganbench.plugin import Data, DataError
 
 

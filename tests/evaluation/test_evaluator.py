@@ -103,6 +103,7 @@ def test_the_protocol_says_how_and_can_be_stored(evaluator):
     assert protocol["extractor"]["name"] == "classifier"
     assert protocol["samples"] == 2000
     assert protocol["reference"]["count"] == 1797
+    assert protocol["batch_norm_statistics"] == "running"
     assert protocol["feature_width"] == 64
     assert protocol["warnings"] == []
     assert protocol["collapse_rule"] == evaluator.collapse_rule

@@ -1,0 +1,62 @@
+"""All that defines a study's figures, as plain values for the ledger and the report."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ganbench.config.model import Evaluation
+from ganbench.evaluation.context import Reference, StudyContext
+from ganbench.plugin import Extractor, Metric
+
+
+def describe_protocol(
+    settings: Evaluation,
+    extractor: Extractor,
+    metrics: Sequence[Metric],
+    study: StudyContext,
+    reference: Reference,
+    collapse_rule: str,
+) -> dict[str, Any]:
+    """Return the protocol, JSON-able; the classifier's part only where it was used."""
+    data = study.data
+    count, width = reference.moments.count, len(reference.moments.mean)
+    protocol: dict[str, Any] = {
+        "extractor": {
+            "name": extractor.name,
+            "parameters": extractor.parameters.model_dump(mode="json"),
+            **extractor.protocol(),
+        },
+        "feature_width": width,
+        "samples": settings.samples,
+        "sampling_batch": settings.batch_size,
+        "quantisation": "clamped to [-1, 1], rounded to 8 bits, as saved images are"
+        if data.is_image
+        else "none: points",
+        "reference": {
+            "name": f"{data.name}, the training set",
+            "sha256": study.data_hash,
+            "count": count,
+            "shape": list(data.shape),
+            "classes": len(data.classes),
+        },
+        "generator_weights": "raw, of the step evaluated",
+        "batch_norm_statistics": settings.batch_norm,
+        "arithmetic": "Fréchet distance from eigenvalues, float64",
+        "pairs": f"distances over all pairs of {len(reference.features)} items",
+        "metrics": {metric.name: metric.parameters.model_dump(mode="json") for metric in metrics},
+        "collapse_rule": collapse_rule,
+        "warnings": singular_warnings(settings.samples, count, width),
+    }
+    if study.has_classifier:
+        protocol["classifier"] = study.classifier_protocol()
+    return protocol
+
+
+def singular_warnings(samples: int, reference: int, width: int) -> list[str]:
+    """Say of the samples, and of the reference, where they are too few for the features."""
+    return [
+        f"{count} {what} for {width} features: their covariance is singular, and the Fréchet "
+        "distance, whose bias shrinks as 1/N, is far above its value at many samples; compare it "
+        "only with distances at the same N"
+        for what, count in (("samples", samples), ("reference items", reference))
+        if count <= width
+    ]
