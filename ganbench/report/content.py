@@ -99,7 +99,7 @@ def content_of(
         warnings=tuple(str(warning) for warning in results.protocol.get("warnings") or ()),
         rows=verdict_rows(results, comparisons),
         level=f"{100 * (1 - results.alpha):.3g}",
-        forest=forest_plot(arms, primary, results.margin, 1000, stacked=False),
+        forest=forest_plot(arms, primary, results.margin, 1064, stacked=False),
         forest_narrow=forest_plot(arms, primary, results.margin, 340, stacked=True),
         forest_note=axis_note(results.margin),
         over_steps=panels("steps"),

@@ -75,7 +75,7 @@ def forest_plot(
     rows = [(item, item.effect) for item in comparisons if item.effect is not None]
     if not rows:
         return None
-    left, right = (0.0, width) if stacked else (218.0, width - 150.0)
+    left, right = (0.0, width) if stacked else (262.0, width - 150.0)
     scale = Scale([effect for _, effect in rows], margin, left, right)
     top, pitch = (44.0, 72.0) if stacked else (44.0, 52.0)
     bottom = top + pitch * len(rows)
@@ -138,7 +138,7 @@ def _names(item: Comparison, effect: Effect, centre: float, width: float, stacke
             width, y, f"{change}  {verdict}", f"{tone} strong end"
         )
     return (
-        text(0, centre - 3, shorten(item.arm, 32), "strong")
+        text(0, centre - 3, shorten(item.arm, 35), "strong")
         + text(0, centre + 13, verdict, tone)
         + text(width, centre - 3, change, "strong end")
         + text(width, centre + 13, span, "soft end")

@@ -157,13 +157,32 @@ def shorten(content: str, characters: int) -> str:
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return 1-2-5 numbers, or coarser ones, in [low, high]; at most ``most``, low first."""
+    """Return round numbers in [low, high], at most ``most``, for a logarithmic axis.
+
+    1-2-5 numbers or coarser ones; where a narrow range holds fewer than three, evenly spaced
+    ones.
+    """
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
+    ticks: list[float] = []
     for steps in ((1, 2, 5), (1, 3), (1,)):
         ticks = [m * 10.0**d for d in decades for m in steps if low <= m * 10.0**d <= high]
         if len(ticks) <= most:
-            return ticks
+            break
+    if len(ticks) < 3:
+        return _even_ticks(low, high, most)
     return ticks[:: -(-len(ticks) // most)]
+
+
+def _even_ticks(low: float, high: float, most: int) -> list[float]:
+    """Return the multiples of a round number in [low, high], at most ``most``."""
+    exponent = floor(log10(high - low)) - 2
+    while True:
+        for step in (1, 2, 5):
+            size = step * 10.0**exponent
+            first, last = ceil(low / size - 1e-9), floor(high / size + 1e-9)
+            if last - first < most:
+                return [index * size for index in range(first, last + 1)]
+        exponent += 1
 
 
 def linear_ticks(high: float, most: int) -> list[float]:

@@ -144,6 +144,8 @@ def test_svg_escapes_text_and_attributes():
 def test_ticks_are_round_and_few():
     assert log_ticks(15, 3000, 9) == [20, 50, 100, 200, 500, 1000, 2000]
     assert log_ticks(15, 3000, 5) == [30, 100, 300, 1000, 3000]
+    assert log_ticks(114, 143, 5) == pytest.approx([120, 130, 140])
+    assert log_ticks(20.1, 20.9, 5) == pytest.approx([20.2, 20.4, 20.6, 20.8])
     assert linear_ticks(800, 5) == [0, 200, 400, 600, 800]
     assert linear_ticks(12.3, 4) == [0, 5, 10]
     assert linear_ticks(1, 5) == [0, 0.25, 0.5, 0.75, 1.0]
