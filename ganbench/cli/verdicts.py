@@ -19,9 +19,11 @@ def print_verdicts(results: StudyResults, console: Console) -> None:
     table = Table(box=box_for(console), header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("arm", overflow="fold")
     table.add_column(f"Δ {results.primary}", justify="right", no_wrap=True)
-    table.add_column(f"{100 * (1 - results.alpha):g} % interval", justify="right", no_wrap=True)
-    table.add_column("p (Holm)", justify="right", no_wrap=True)
-    table.add_column("collapsed", justify="right", no_wrap=True)
+    level = f"{100 * (1 - results.alpha):g} %"
+    # Two lines of heading leave an arm's name the room for a long level.
+    table.add_column(f"{level} interval" if wide else f"{level}\ninterval", justify="right")
+    table.add_column("p (Holm)" if wide else "p\n(Holm)", justify="right")
+    table.add_column("collapsed" if wide else "col-\nlapsed", justify="right")
     if wide:
         table.add_column("cost", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -30,7 +32,7 @@ def print_verdicts(results: StudyResults, console: Console) -> None:
         cells = [
             Text(row.arm),
             Text("" if baseline else row.change),
-            Text(row.final if baseline else row.interval),
+            Text(row.final if baseline else row.interval, no_wrap=True),
             Text("" if baseline else row.p_holm),
             Text(row.collapsed.replace(" ", "")),
         ]

@@ -66,6 +66,11 @@ class Archive:
         for file in (self.journal, self.header, self.data_sheet):
             file.unlink(missing_ok=True)
 
+    def sweep(self) -> None:
+        """Delete the half-written files that a kill left; only under the lock."""
+        for path in self.folder.rglob("*.tmp"):
+            path.unlink(missing_ok=True)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other runs off this folder; the lock ends with the process, however it ends.

@@ -53,7 +53,8 @@ class JournalFile(JournalFileBackend):
                 self._append(text)
         except OSError as error:
             raise LedgerError(
-                f"{self._path}: the ledger cannot be written: {error.strerror or error}"
+                f"{self._path}: the ledger cannot be written: {error.strerror or error}; "
+                "what is finished is safe, and the same command goes on once this is mended"
             ) from error
 
     def repair(self) -> str | None:

@@ -74,6 +74,7 @@ def run_study(plan: RunPlan, monitor: Monitor, fresh: bool = False) -> Outcome:
     with archive.locked():
         if fresh:
             archive.clear()
+        archive.sweep()
         if archive.journal.exists():
             repaired = JournalFile(archive.journal).repair()
             if repaired is not None:
@@ -226,16 +227,17 @@ class _Supervisor:
 
     def _bury(self, worker: WorkerProcess) -> None:
         self.pool.remove(worker)
-        trial = worker.current
-        if trial is not None:
-            self._rescue(worker, trial)
-        elif not worker.finished and not self._ending:
+        if self._ending or worker.finished:
+            return  # a trial that it left running waits again in the next run
+        if worker.current is not None:
+            self._rescue(worker, worker.current)
+        else:
             self.early_deaths += 1
             if self.early_deaths == TRIES:
                 self.broken = (
-                    f"workers die before they start a trial: the last {worker.cause_of_death}"
+                    f"workers end before they start a trial; the last {worker.cause_of_death}"
                 )
-        if not worker.finished and not self._ending:
+        if not self._ending:
             self.pool.start(worker.index)
 
     def _rescue(self, worker: WorkerProcess, trial: RunningTrial) -> None:
