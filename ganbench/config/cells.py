@@ -13,7 +13,10 @@ from ganbench.plugin import Host, Kind
 
 def check_baseline(setting: Setting, host: Host) -> list[Problem]:
     """Return a problem for each trick of the baseline that cannot take part in it."""
-    return [Problem(("baseline", "tricks", name), text) for name, text in clashes(setting, host)]
+    return [
+        Problem(("baseline", "tricks", name), text, at_key=True)
+        for name, text in clashes(setting, host)
+    ]
 
 
 def check_factors(

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from ganbench.config.model import OPTIMIZER_KEYS, Baseline
-from ganbench.config.problems import Path, Problem, quote, suggest
+from ganbench.config.problems import Path, Problem, suggest
 from ganbench.config.setting import OFF, Setting, is_on, resolve_setting
+from ganbench.config.text import flow
 from ganbench.plugin import Host, Kind
 
 _COMPONENTS: tuple[Kind, ...] = ("architecture", "objective")
@@ -42,12 +43,15 @@ def locate(key: str, setting: Setting, host: Host) -> Path:
     if key in host.names("trick"):
         return ("tricks", key)
     if len(rest) == 1 and head in _COMPONENTS:
-        name = setting.get(head, {}).get("name")
+        component = setting.get(head)
+        name = component.get("name") if isinstance(component, dict) else None
         if rest[0] == "name":
             raise FactorKeyError(f"vary the {head} by the key {head!r} itself")
-        if name is None or rest[0] in host.find(_kind(head), name).cls.Parameters.model_fields:
-            return (head, rest[0])
+        if name not in host.names(_kind(head)):
+            return (head, rest[0])  # A wrong plugin is told where it is named.
         known = host.find(_kind(head), name).cls.Parameters.model_fields
+        if rest[0] in known:
+            return (head, rest[0])
         raise FactorKeyError(f"{name} has no parameter {rest[0]!r}{suggest(rest[0], known)}")
     if len(rest) == 1 and head in host.names("trick"):
         known = host.find("trick", head).cls.Parameters.model_fields
@@ -60,22 +64,36 @@ def locate(key: str, setting: Setting, host: Host) -> Path:
     raise FactorKeyError(_unknown(key, setting, host))
 
 
-def apply_levels(setting: Setting, changes: Mapping[str, Any], host: Host) -> Setting:
-    """Return a setting with some levels changed, not yet validated.
+def apply_levels(
+    setting: Setting, changes: Mapping[str, Any], host: Host
+) -> tuple[Setting, dict[str, Path], dict[str, str]]:
+    """Change some levels of a setting, without validating them.
 
     A level replaces what stands there whole; what it leaves out takes its default. A
     shorter key is applied first, so that ``{architecture: mlp, architecture.hidden: 64}``
     reads as it should.
 
-    Raises
-    ------
-    FactorKeyError
-        If a key leads nowhere.
+    Returns
+    -------
+    dict
+        The changed copy.
+    dict of str to tuple
+        Where each key leads.
+    dict of str to str
+        The keys that lead nowhere, each with what was expected.
     """
     changed = deepcopy(setting)
+    paths: dict[str, Path] = {}
+    lost: dict[str, str] = {}
     for key in sorted(changes, key=lambda key: (key.count("."), not key.endswith(".name"))):
-        _assign(changed, locate(key, changed, host), deepcopy(changes[key]))
-    return changed
+        try:
+            path = locate(key, changed, host)
+            _assign(changed, path, deepcopy(changes[key]))
+        except FactorKeyError as error:
+            lost[key] = str(error)
+        else:
+            paths[key] = path
+    return changed, paths, lost
 
 
 def level_of(setting: Setting, path: Path) -> Any:
@@ -120,17 +138,10 @@ def resolve_cell(
     places : mapping of str to tuple
         Where each level stands in the study, for the problems' paths.
     """
-    try:
-        changed = apply_levels(setting, changes, host)
-        paths = {key: locate(key, changed, host) for key in changes}
-    except FactorKeyError:
-        found = []
-        for key in changes:
-            try:
-                _assign(applied := deepcopy(setting), locate(key, applied, host), changes[key])
-            except FactorKeyError as error:
-                found.append(Problem(places[key], str(error), at_key=True))
-        return Cell(None, {}, tuple(found))
+    changed, paths, lost = apply_levels(setting, changes, host)
+    if lost:
+        problems = [Problem(places[key], text, at_key=True) for key, text in lost.items()]
+        return Cell(None, {}, tuple(problems))
     resolved, found = resolve_setting(changed, host)
     known = resolve_setting(setting, host)[1]
     problems = [_placed(problem, paths, places) for problem in found if problem not in known]
@@ -168,8 +179,9 @@ def _assign(setting: Setting, path: Path, level: Any) -> None:
         owner[part] = {} if is_on(owner.get(part)) else owner.get(part)
         owner = owner[part]
         if not isinstance(owner, dict):
-            raise FactorKeyError(f"cannot be set: {part} is {quote(owner)} here")
-    owner[path[-1]] = level
+            raise FactorKeyError(f"cannot be set: {part} is {flow(owner)} here")
+    is_bare = len(path) == 1 and path[0] in _COMPONENTS and isinstance(level, str)
+    owner[path[-1]] = {"name": level} if is_bare else level
     if path[0] == "optimizers" and path[-1] == "name" and isinstance(level, str):
         # What only the former kind uses cannot come along.
         keep = OPTIMIZER_KEYS.get(level, frozenset(owner)) | {"name"}
@@ -191,10 +203,11 @@ def _unknown(key: str, setting: Setting, host: Host) -> str:
     if stripped.split(".")[0] in ("dataset", "evaluation", "seeds", "name", "question"):
         return "not a part of the baseline: all arms of a study share it; write a study for each"
     known = [*host.names("trick"), *_COMPONENTS, *(path for path, _ in field_paths())]
-    known += [
-        f"{kind}.{name}" for kind in _COMPONENTS for name in setting.get(kind, {}) if name != "name"
-    ]
-    known += [f"{name}.{part}" for name, given in setting["tricks"].items() for part in given]
+    # An arm that is applied in part may hold anything here.
+    parts = [(kind, setting.get(kind)) for kind in _COMPONENTS] + [*setting["tricks"].items()]
+    for name, given in parts:
+        if isinstance(given, dict):
+            known += [f"{name}.{part}" for part in given if part != "name"]
     if stripped in known:
         return f"no such factor, did you mean {stripped!r}?"
     hint = suggest(stripped, known)

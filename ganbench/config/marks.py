@@ -175,7 +175,7 @@ class _Reader:
             raise StudyError([f"{mark.place}: not YAML: {_explain(error)}"]) from None
         except yaml.reader.ReaderError as error:
             mark = self._at(text, error.position)
-            what = f"the character U+{ord(str(error.character)):04X} is not allowed in YAML"
+            what = f"the character U+{int(error.character):04X} is not allowed in YAML"
             raise StudyError([f"{mark.place}: {what}"]) from None
         except (ValueError, OverflowError):
             # PyYAML passes on what `chr` and `int` say of an escape or a directive.

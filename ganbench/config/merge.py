@@ -53,7 +53,7 @@ def _kept(base: dict[str, Entry], child: dict[str, Entry], path: Path) -> dict[s
     name = child["name"].node.value
     if path in COMPONENTS and "name" in base and base["name"].node.value != name:
         return {}
-    if path in _OPTIMIZERS and name in OPTIMIZER_KEYS:
+    if path in _OPTIMIZERS and isinstance(name, str) and name in OPTIMIZER_KEYS:
         keep = OPTIMIZER_KEYS[name] | {"name"}
         return {key: entry for key, entry in base.items() if key in keep or key in child}
     return base

@@ -95,5 +95,5 @@ def _config(resolved: Mapping[str, Any], setting: Setting) -> TrialConfig:
 def _differs(key: str, level: Any, setting: Setting, host: Host) -> bool:
     try:
         return bool(level_of(setting, locate(key, setting, host)) != level)
-    except FactorKeyError:  # The key exists in this arm only: another network's parameter.
+    except (FactorKeyError, KeyError):  # Only this arm has the key: another network's parameter.
         return True

@@ -1,0 +1,179 @@
+"""A small world of plugins, so that the tests of study files need no built-in."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import model_validator
+
+from ganbench.plugin import (
+    Architecture,
+    ArchitectureParameters,
+    Dataset,
+    DatasetParameters,
+    Extractor,
+    Field,
+    Metric,
+    Objective,
+    Search,
+    Trick,
+    TrickParameters,
+)
+
+
+class Squares(Dataset):
+    """Squares."""
+
+    name = "squares"
+
+    class Parameters(DatasetParameters):
+        size: Annotated[int, Field(ge=8, le=64)] = 8
+        root: Path | None = None
+
+
+class Photos(Dataset):
+    """Photos in a folder."""
+
+    name = "photos"
+
+    class Parameters(DatasetParameters):
+        folder: str
+        size: Annotated[int, Field(ge=8, le=64)] = 32
+
+
+class Conv(Architecture):
+    """Convolutions."""
+
+    name = "conv"
+
+    class Parameters(ArchitectureParameters):
+        width: Annotated[int, Field(ge=1, le=512)] = 64
+
+
+class Dense(Architecture):
+    """Layers."""
+
+    name = "dense"
+
+    class Parameters(ArchitectureParameters):
+        hidden: Annotated[int, Field(ge=1, le=512), Search(16, 512, log=True)] = 128
+        layers: tuple[int, ...] = (64, 64)
+
+
+class Plain(Objective):
+    """With targets."""
+
+    name = "non-saturating"
+
+
+class Critic(Objective):
+    """Without targets."""
+
+    name = "critic"
+    uses_targets = False
+
+
+class Smoothing(Trick):
+    """Smooth."""
+
+    name = "smoothing"
+    needs_targets = True
+
+    class Parameters(TrickParameters):
+        real: Annotated[float, Field(gt=0.5, le=1), Search(0.7, 1.0)] = 0.9
+        """Target of real images."""
+
+    neutral = Parameters(real=1.0)
+
+
+class Noise(Trick):
+    """Noise."""
+
+    name = "noise"
+
+    class Parameters(TrickParameters):
+        start: Annotated[float, Field(ge=0)] = 0.1
+        end: Annotated[float, Field(ge=0)] = 0.0
+        anneal: Literal["linear", "constant"] = "linear"
+
+        @model_validator(mode="after")
+        def _declines(self):
+            if self.end > self.start:
+                raise ValueError("end must not be above start")
+            return self
+
+    neutral = Parameters(start=0)
+
+
+class Matching(Trick):
+    """Match."""
+
+    name = "matching"
+
+    class Parameters(TrickParameters):
+        weight: Annotated[float, Field(ge=0, le=1)] = 1.0
+        layer: str | None = None
+
+    neutral = Parameters(weight=0)
+
+
+class Norm(Trick):
+    """Normalise."""
+
+    name = "norm"
+
+    class Parameters(TrickParameters):
+        placement: Literal["both", "generator", "none"] = "both"
+        momentum: Annotated[float, Field(gt=0, lt=1)] = 0.1
+        output_layer: bool = False
+
+    neutral = Parameters()
+
+
+class Penalty(Trick):
+    """Penalise; not with `norm`."""
+
+    name = "penalty"
+    conflicts = {"norm": "a gradient of one image must not depend on the others"}
+    neutral = TrickParameters()
+
+
+class Booster(Trick):
+    """Only on top of `matching`."""
+
+    name = "booster"
+    requires = {"matching": "it boosts the features that matching compares"}
+    neutral = TrickParameters()
+
+
+class Network(Extractor):
+    """Features."""
+
+    name = "classifier"
+
+
+class Distance(Metric):
+    """Distance."""
+
+    name = "fid"
+    figures = {"fid": "distance"}
+
+
+class Modes(Metric):
+    """Modes."""
+
+    name = "modes"
+    figures = {"modes": "count", "kl": "nats"}
+
+
+class Diversity(Metric):
+    """Diversity."""
+
+    name = "diversity"
+    figures = {"diversity": "ratio"}
+
+
+class Modes2(Metric):
+    """Modes, counted again."""
+
+    name = "modes2"
+    figures = {"kl": "nats"}
