@@ -1,0 +1,115 @@
+"""docs/writing-a-trick.md, run from top to bottom in an empty folder.
+
+Files are written where their fence says, commands are run in order, and what a command is
+said to print must be printed. Two things differ from a reader's session: a run that trains is
+made smaller, and ``pip install .`` is its build back end alone (it needs no network), with the
+wheel put on the path of the commands after it.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "writing-a-trick.md"
+SMALLER = ["baseline.steps=4", "evaluation.every=4", "evaluation.samples=64"]
+BUILD = "import setuptools.build_meta as b; print(b.build_wheel('dist'))"
+
+
+@dataclass
+class Block:
+    language: str
+    title: str | None
+    exit_code: int
+    text: str
+
+
+def blocks() -> list[Block]:
+    found = []
+    for fence in re.finditer(r"^```(\S+)(.*?)\n(.*?)^```$", PAGE.read_text(), re.M | re.S):
+        title = re.search(r'title="(.+?)"', fence[2])
+        code = re.search(r"exit=(\d+)", fence[2])
+        found.append(Block(fence[1], title and title[1], int(code[1]) if code else 0, fence[3]))
+    return found
+
+
+class Session:
+    """A reader's shell."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "GANBENCH_CACHE": str(folder / "cache"),
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "200",
+        }
+
+    def command(self, line: str) -> tuple[int, str]:
+        program, *arguments = shlex.split(line)
+        if program == "pip":
+            assert arguments == ["install", "."]
+            return self.install()
+        module = {"ganbench": "ganbench.cli.main", "pytest": "pytest"}[program]
+        if arguments[0] == "run":
+            arguments += [part for change in SMALLER for part in ("--set", change)]
+            arguments += ["--workers", "1"]
+        return self.call([sys.executable, "-m", module, *arguments])
+
+    def install(self) -> tuple[int, str]:
+        code, output = self.call([sys.executable, "-c", BUILD])
+        if code == 0:
+            wheel = self.folder / "dist" / output.splitlines()[-1]
+            # A wheel of pure Python can be imported, and found by its metadata, as it is.
+            self.environment["PYTHONPATH"] = str(wheel)
+        return code, output
+
+    def call(self, arguments: list[str]) -> tuple[int, str]:
+        done = subprocess.run(
+            arguments, cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout + done.stderr
+
+
+def check_output(expected: list[str], output: str) -> None:
+    """Every expected line begins a line of the output, in order; ``...`` stands for any lines."""
+    lines = iter(" ".join(line.split()) for line in output.splitlines())
+    for wanted in (" ".join(line.split()) for line in expected):
+        if wanted != "...":
+            assert any(line.startswith(wanted) for line in lines), f"{wanted!r} not in {output}"
+
+
+@pytest.mark.slow
+def test_the_page_works_from_top_to_bottom(tmp_path):
+    session = Session(tmp_path)
+    ran = 0
+    for block in blocks():
+        if block.language == "console":
+            commands = re.split(r"^\$ ", block.text, flags=re.M)[1:]
+            for number, command in enumerate(commands, 1):
+                line, *expected = command.splitlines()
+                code, output = session.command(line)
+                wanted = block.exit_code if number == len(commands) else 0
+                assert code == wanted, f"{line}\nended with {code}, not {wanted}:\n{output}"
+                assert "Traceback" not in output or "pytest" in line
+                check_output(expected, output)
+                ran += 1
+        else:
+            assert block.title, f"a block without a file name: {block.text[:60]}"
+            (tmp_path / block.title).write_text(block.text)
+    assert ran >= 10
+    assert (tmp_path / "reports" / "my-study-quick" / "index.html").is_file()
+    page = (tmp_path / "reports" / "my-parts-quick" / "index.html").read_text()
+    for name in ("fading_blur", "latent_regression", "r1_penalty", "brightness_gap"):
+        assert name in page
+    assert "n/a" not in page.split('id="effects"')[0]
+
+
+def test_every_key_of_the_study_on_the_page_is_as_long_as_it_says():
+    (study,) = (block for block in blocks() if block.title == "my_study.yaml")
+    assert len(study.text.splitlines()) == 5
