@@ -74,7 +74,7 @@ def apply_set(root: Node, text: str) -> tuple[Node, list[str]]:
     source = f"--set {text}"
     key, equals, value = text.partition("=")
     parts = key.strip().split(".")
-    if not equals or not all(parts):
+    if not equals or not all(parts) or not key.isprintable():
         raise StudyError([f"{source}: expected a key, '=' and a value, such as baseline.steps=200"])
     if parts[0] == "extends":
         raise StudyError([f"{source}: `extends` stands in a file; it cannot be set"])

@@ -41,8 +41,18 @@ class StudyError(GanbenchError):
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
+        self.problems = tuple(_one_line(problem) for problem in problems)
+        super().__init__("\n".join(self.problems))
+
+
+def _one_line(text: str) -> str:
+    """Escape what would break the line, or be a command to the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def dotted(path: Path) -> str:

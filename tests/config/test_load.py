@@ -330,6 +330,13 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(errors):
     ]
 
 
+def test_a_message_is_one_printable_line_whatever_it_quotes(errors):
+    lines = errors(replace={"steps: 600": '"st\\nps": 600'})
+    assert lines == ["study.yaml:12:3: baseline.st\\nps: unknown key, did you mean 'steps'?"]
+    (line,) = errors(sets=["a\x1b[31m\udcffb=\n3"])
+    assert line.startswith(r"--set a\x1b[31m\udcffb=\n3: expected a key")
+
+
 def test_one_mistake_brings_no_others_along(errors):
     assert len(errors(replace={"name: conv": "name: cnov"})) == 1
     assert len(errors(replace={"norm: {placement: both}\nf": "nrom: {placement: both}\nf"})) == 1
