@@ -193,6 +193,7 @@ def test_the_same_command_again_trains_nothing(finished):
     assert finished.figures() == before
 
 
+@pytest.mark.slow
 def test_more_seeds_train_only_what_is_new(finished, folder):
     shutil.copytree(finished.report, folder.report)
     code, output = folder.run("--set", "seeds=3")
@@ -211,6 +212,7 @@ def test_a_dry_run_writes_nothing_and_says_what_the_seeds_can_show(folder):
     assert not (folder.path / "reports").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_mid_trial_is_replaced(folder, finished):
     process = folder.start()
     folder.wait_for_a_checkpoint(process)
@@ -221,6 +223,7 @@ def test_a_worker_killed_in_mid_trial_is_replaced(folder, finished):
     assert folder.figures() == finished.figures()
 
 
+@pytest.mark.slow
 def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(folder, finished):
     process = folder.start()
     folder.wait_for_a_checkpoint(process)
@@ -249,6 +252,7 @@ def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(folder, finishe
     assert folder.figures() == finished.figures()
 
 
+@pytest.mark.slow
 def test_arms_that_fail_or_do_not_apply_are_reported_with_their_reason(folder):
     (folder.path / "tiny.yaml").write_text(
         STUDY.replace(
