@@ -111,8 +111,9 @@ def _parameter_table(fields: Mapping[str, FieldInfo], searches: Mapping[str, Sea
         "search": [_search(searches.get(name)) for name in fields],
     }
     shown = {name: cells for name, cells in columns.items() if any(cells)}
-    for name in shown:
-        table.add_column(name, no_wrap=name in ("range", "default"))
+    for name, cells in shown.items():
+        longest = max(len(word) for cell in cells for word in (cell.split() or [""]))
+        table.add_column(name, no_wrap=name in ("range", "default"), min_width=longest)
     table.add_column("what it is", ratio=1)
     for index, (name, field) in enumerate(fields.items()):
         what = re.sub(r"``([^`]*)``", r"`\1`", " ".join((field.description or "").split()))
