@@ -6,47 +6,24 @@ made smaller, and ``pip install .`` is its build back end alone (it needs no net
 wheel put on the path of the commands after it.
 """
 
-import contextlib
 import csv
-import io
 import os
-import re
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from docs_page import DOCS, Block, blocks, call_here, check_output, commands
 
-from ganbench.cli.main import main
-
-PAGE = Path(__file__).parent.parent.parent / "docs" / "writing-a-trick.md"
 SECOND_HALF = "## A trick with a schedule"
 SMALLER = ["baseline.steps=4", "evaluation.every=4", "evaluation.samples=64"]
 BUILD = "import setuptools.build_meta as b; print(b.build_wheel('dist'))"
 
 
-@dataclass
-class Block:
-    language: str
-    title: str | None
-    exit_code: int
-    text: str
-
-
 def halves() -> tuple[list[Block], list[Block]]:
-    first, second = PAGE.read_text().split(SECOND_HALF)
+    first, second = (DOCS / "writing-a-trick.md").read_text().split(SECOND_HALF)
     return blocks(first), blocks(second)
-
-
-def blocks(text: str) -> list[Block]:
-    found = []
-    for fence in re.finditer(r"^```(\S+)(.*?)\n(.*?)^```$", text, re.M | re.S):
-        title = re.search(r'title="(.+?)"', fence[2])
-        code = re.search(r"exit=(\d+)", fence[2])
-        found.append(Block(fence[1], title and title[1], int(code[1]) if code else 0, fence[3]))
-    return found
 
 
 class Session:
@@ -67,7 +44,7 @@ class Session:
             assert arguments == ["install", "."]
             return self.install()
         if program == "ganbench" and refused:
-            return self.call_here(arguments)
+            return call_here(arguments, self.folder)
         module = {"ganbench": "ganbench.cli.main", "pytest": "pytest"}[program]
         if arguments[0] == "run":
             arguments += [part for change in SMALLER for part in ("--set", change)]
@@ -82,36 +59,11 @@ class Session:
             self.environment["PYTHONPATH"] = str(wheel)
         return code, output
 
-    def call_here(self, arguments: list[str]) -> tuple[int, str]:
-        """Run a command that ends early in this process, which has paid for its imports."""
-        output = io.StringIO()
-        before = sys.argv
-        sys.argv = ["ganbench", *arguments]
-        try:
-            with (
-                contextlib.chdir(self.folder),
-                contextlib.redirect_stdout(output),
-                contextlib.redirect_stderr(output),
-                pytest.raises(SystemExit) as ended,
-            ):
-                main()
-        finally:
-            sys.argv = before
-        return int(ended.value.code or 0), output.getvalue()
-
     def call(self, arguments: list[str]) -> tuple[int, str]:
         done = subprocess.run(
             arguments, cwd=self.folder, env=self.environment, capture_output=True, text=True
         )
         return done.returncode, done.stdout + done.stderr
-
-
-def check_output(expected: list[str], output: str) -> None:
-    """Every expected line begins a line of the output, in order; ``...`` stands for any lines."""
-    lines = iter(" ".join(line.split()) for line in output.splitlines())
-    for wanted in (" ".join(line.split()) for line in expected):
-        if wanted != "...":
-            assert any(line.startswith(wanted) for line in lines), f"{wanted!r} not in {output}"
 
 
 @pytest.mark.slow
@@ -124,10 +76,9 @@ def test_files_and_commands_work_as_they_stand(tmp_path, half):
             assert block.title, f"a block without a file name: {block.text[:60]}"
             (tmp_path / block.title).write_text(block.text)
             continue
-        commands = re.split(r"^\$ ", block.text, flags=re.M)[1:]
-        for number, command in enumerate(commands, 1):
-            line, *expected = command.splitlines()
-            wanted = block.exit_code if number == len(commands) else 0
+        todo = commands(block)
+        for number, (line, expected) in enumerate(todo, 1):
+            wanted = block.exit_code if number == len(todo) else 0
             code, output = session.command(line, refused=wanted == 2)
             assert code == wanted, f"{line}\nended with {code}, not {wanted}:\n{output}"
             assert "Traceback" not in output or line.startswith("pytest")
