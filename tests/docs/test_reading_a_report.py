@@ -1,0 +1,51 @@
+"""docs/reading-a-report.md: the numbers in its text are those of the code that it describes."""
+
+import re
+
+import pytest
+from docs_page import DOCS
+
+from ganbench.config.model import Judgement
+from ganbench.evaluation import classifier, collapse, evaluator, modes, spread
+from ganbench.plugin import Host
+from ganbench.study import paired, planning
+
+PAGE = " ".join((DOCS / "reading-a-report.md").read_text().split())
+FACTS = [
+    f"Beyond {paired.ENUMERATED} pairs, {paired.DRAWS:,} random ways",
+    f"Beyond {planning.MOST_SEEDS} seeds no number is named",
+    f"finds the effect {planning.POWER * 10:g} times in 10",
+    f"({1 - Judgement().alpha:.0%} unless the study says otherwise)",
+    f"(±{Judgement().margin:.0%} unless the study says otherwise)",
+    f"at most {collapse.TOTAL_MODES:.0%} of the attainable modes, or diversity below "
+    f"{collapse.TOTAL_DIVERSITY:g};",
+    f"fewer than {collapse.PARTIAL_MODES:.0%} of the attainable modes, or diversity below "
+    f"{collapse.PARTIAL_DIVERSITY:g}, or diversity within modes below "
+    f"{collapse.PARTIAL_DIVERSITY:g};",
+    f"within {modes.HIGH_QUALITY:g} standard deviations",
+    f"at most {evaluator.SUBSET} items",
+    f"fewer than {spread.MIN_PAIRS} pairs",
+    f"the {classifier.WIDTH} inputs of its last layer",
+]
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_number_in_the_text_is_the_codes(fact):
+    assert fact in PAGE
+
+
+def test_the_table_of_smallest_p_is_right():
+    rows = re.findall(r"\| (\d+) \| (0\.\d+) \|", PAGE)
+    assert [int(pairs) for pairs, _ in rows] == [5, 6, 8, 10]
+    for pairs, p in rows:
+        assert float(p) == paired.smallest_p(int(pairs)) == 2 / 2 ** int(pairs)
+
+
+def test_a_class_is_covered_at_the_share_that_is_told():
+    assert Host().find("metric", "modes").cls.Parameters().threshold == 0.1
+    assert "at least a tenth of its share of the data" in PAGE
+
+
+def test_one_fifth_is_held_out():
+    assert classifier.HELD_OUT == 0.2
+    assert "on four fifths of them" in PAGE
