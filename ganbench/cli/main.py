@@ -51,7 +51,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; a user's error ends with its message and exit code 2."""
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -5,7 +5,7 @@ only the arm diverged and ``-inf`` where only the baseline did, so differences w
 values are handled by ranks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,14 +55,56 @@ def sign_flip_test(values: ArrayLike) -> tuple[float, bool]:
         for number in numbers[1:]:
             sums = np.concatenate([sums + number, sums - number])
         return float(np.mean(np.abs(sums) >= threshold)), True
+    return _drawn_share(numbers, lambda sums: np.abs(sums) >= threshold), False
+
+
+def equivalence_test(differences: ArrayLike, low: float, high: float) -> float:
+    """Test that differences are centred outside (low, high); a small p says inside.
+
+    Two one-sided tests (Schuirmann, 1987), each an exact sign-flip test of the differences
+    from one bound; the larger p counts. From few pairs it cannot be small: with ``n`` it is
+    at least 1 / 2^n, which a normal interval does not know.
+
+    Parameters
+    ----------
+    differences : array of shape (pairs,), without NaN
+        Where one is infinite, signed ranks of the distances to the bounds are flipped.
+    low, high : float
+        The equivalence margin.
+
+    Returns
+    -------
+    float in (0, 1]
+    """
+    numbers = _vector(differences)
+    above, below = numbers - low, high - numbers
+    if np.isinf(numbers).any():
+        above, below = signed_ranks(above), signed_ranks(below)
+    return max(_one_sided(above), _one_sided(below))
+
+
+def _one_sided(numbers: Floats) -> float:
+    """Return the share of sign assignments whose sum is at least the observed one."""
+    total = float(numbers.sum())
+    threshold = total - 1e-12 * float(np.abs(numbers).sum())
+    if numbers.size <= ENUMERATED:
+        sums = np.zeros(1)
+        for number in numbers:
+            sums = np.concatenate([sums + number, sums - number])
+        return float(np.mean(sums >= threshold))
+    return _drawn_share(numbers, lambda sums: sums >= threshold)
+
+
+def _drawn_share(numbers: Floats, extreme: Callable[[Floats], NDArray[np.bool_]]) -> float:
+    """Return the share of random sign assignments with an extreme sum, the observed with them."""
     stream = np.random.default_rng(20)
-    extreme, left = 0, DRAWS
+    found, left = 1, DRAWS
     while left:
         chunk = min(left, 10_000)
         signs = stream.integers(0, 2, size=(chunk, numbers.size)) * 2 - 1
-        extreme += int(np.count_nonzero(np.abs(signs @ numbers) >= threshold))
+        found += int(np.count_nonzero(extreme(signs @ numbers)))
         left -= chunk
-    return (extreme + 1) / (DRAWS + 1), False
+    return found / (DRAWS + 1)
 
 
 def smallest_p(pairs: int) -> float:

@@ -6,21 +6,22 @@ every arm but the baseline that applies, whether or not it has finished. Interva
 ones of level 1 - alpha, each on its own. Everything besides the primary figure at the final
 step is exploratory and is not corrected.
 
-**Verdicts.** *no effect*: the interval lies wholly inside the equivalence margin, so that any
-change is too small to matter; this comes first, since a change that is surely there and
-surely too small is still no reason to act, and ``reason`` says which it is. *helps* and
-*hurts*: the interval lies wholly on one side of zero and Holm's p is below alpha; both must
-agree. *n/a*: the arm does not apply, or fewer than two pairs have ended. *inconclusive*: the
-rest.
+**Verdicts.** *no effect*: the interval lies wholly inside the equivalence margin and the exact
+equivalence test is below alpha, so that any change is too small to matter; this comes first,
+since a change that is surely there and surely too small is still no reason to act, and
+``reason`` says which it is. *helps* and *hurts*: the interval lies wholly on one side of zero
+and Holm's p is below alpha; both must agree. *n/a*: the arm does not apply, or fewer than two
+pairs have ended. *inconclusive*: the rest.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import expm1, inf, isfinite, log, log1p
+from math import expm1, inf, isfinite, log, log1p, log2
 from statistics import fmean, median, stdev
 
 from ganbench.study.comparison import Comparison, Effect, Rate, Verdict
 from ganbench.study.paired import (
+    equivalence_test,
     holm,
     sign_flip_test,
     signed_rank_interval,
@@ -180,7 +181,7 @@ def _judge(
         return replace(row, reason="fewer than two seeds have ended in this arm and the baseline")
     row = replace(row, p_holm=p_holm)
     significant = p_holm < alpha and not effect.low <= 0 <= effect.high
-    if log1p(-margin) < effect.low and effect.high < log1p(margin):
+    if _equivalent(effect, alpha, margin):
         kind = "a change, but one too small to matter" if significant else "too small to matter"
         text = f"{kind}: the whole interval lies within {margin:.0%} of the baseline"
         return replace(row, verdict="no effect", reason=text)
@@ -194,6 +195,14 @@ def _judge(
         reason=_why_inconclusive(effect, p_holm, alpha, needed),
         seeds_needed=needed,
     )
+
+
+def _equivalent(effect: Effect, alpha: float, margin: float) -> bool:
+    """Say whether interval and exact test agree that an effect lies inside the margin."""
+    low, high = log1p(-margin), log1p(margin)
+    if not (low < effect.low and effect.high < high):
+        return False
+    return equivalence_test(list(effect.differences.values()), low, high) < alpha
 
 
 def _seeds_needed(effect: Effect, alpha: float, family: int, margin: float) -> int | None:
@@ -211,7 +220,10 @@ def _seeds_needed(effect: Effect, alpha: float, family: int, margin: float) -> i
     size = abs(mean) / deviation if deviation > 0 else (inf if mean else 0.0)
     counts = [seeds_for_power(size, alpha / family)]
     if not ranked:
-        counts.append(seeds_for_margin(mean, deviation, alpha, margin))
+        count = seeds_for_margin(mean, deviation, alpha, margin)
+        # The exact equivalence test over n pairs gives no p below 1 / 2^n.
+        fewest = int(-log2(alpha)) + 1
+        counts.append(None if count is None else max(count, fewest))
     found = [max(count, len(values) + 1) for count in counts if count is not None]
     return min(found) if found else None
 

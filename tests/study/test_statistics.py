@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from ganbench.study.paired import (
+    equivalence_test,
     holm,
     sign_flip_test,
     signed_rank_interval,
@@ -93,6 +94,36 @@ def test_sign_flip_test_draws_at_random_beyond_twenty_pairs_and_says_so():
     assert p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, rel=0.1)
     assert sign_flip_test(values) == (p, False)
     assert sign_flip_test(np.ones(30))[0] == smallest_p(30) > 0
+
+
+@pytest.mark.parametrize("pairs", [4, 7])
+def test_equivalence_test_is_two_of_scipys_one_sided_permutation_tests(pairs):
+    values, margin = np.random.default_rng(pairs).normal(0.01, 0.03, pairs), 0.05
+    expected = max(
+        stats.permutation_test(
+            (shifted,),
+            np.mean,
+            permutation_type="samples",
+            alternative="greater",
+            n_resamples=np.inf,
+        ).pvalue
+        for shifted in (values + margin, margin - values)
+    )
+    assert equivalence_test(values, -margin, margin) == pytest.approx(expected)
+
+
+def test_equivalence_from_n_pairs_is_never_surer_than_one_in_two_to_the_n():
+    for pairs in (1, 4, 5):
+        assert equivalence_test([0.0] * pairs, -0.05, 0.05) == 2.0**-pairs
+
+
+def test_equivalence_is_not_found_where_an_arm_diverged():
+    assert equivalence_test([0.0] * 5 + [inf], -0.05, 0.05) > 0.05
+
+
+def test_two_tight_seeds_are_no_proof_of_no_effect():
+    results = from_finals(base=[10.0, 11.0], arm=[10.01, 11.012])
+    assert compare(results)[1].verdict == "inconclusive"
 
 
 def test_sign_flip_test_refuses_infinite_differences():
