@@ -71,6 +71,7 @@ class Content:
     sections: tuple[Section, ...]
     glossary: tuple[tuple[str, str], ...]
     protocol: tuple[tuple[str, str], ...]
+    makeup: Table | None
     environment: tuple[tuple[str, str], ...]
     study: tuple[tuple[str, str], ...]
     command: str
@@ -116,6 +117,7 @@ def content_of(
         sections=tuple(sections),
         glossary=glossary(results, primary),
         protocol=tuple(flattened(results.protocol)),
+        makeup=_makeup(results),
         environment=tuple(flattened(results.environment)),
         study=tuple(study_lines(results.study, results.origins)),
         command=results.command,
@@ -206,6 +208,22 @@ def _cost(results: StudyResults, comparisons: Sequence[Comparison]) -> Table:
         )
     head = ("Arm", "Time a step", "Against baseline", "Training a trial", "Evaluating a trial")
     return Table(head, tuple(rows))
+
+
+def _makeup(results: StudyResults) -> Table | None:
+    """Return, for each arm, its hooks with the tricks in the order they ran, and its sizes."""
+    rows = []
+    for arm in results.arms:
+        found = [t.details for t in results.of_arm(arm.name).values() if t.details]
+        if not found:
+            continue
+        hooks = dict(found[0].get("order") or {})
+        sizes = dict(found[0].get("parameters") or {})
+        order = "; ".join(f"{hook}: {' → '.join(names)}" for hook, names in hooks.items())
+        counts = ", ".join(f"{role} {size:,}" for role, size in sizes.items())
+        rows.append((arm.name, order or "none", counts or NOTHING))
+    head = ("Arm", "Hooks in use, tricks in the order they ran", "Trained parameters")
+    return Table(head, tuple(rows), 3) if rows else None
 
 
 def _troubles(results: StudyResults) -> Table | None:

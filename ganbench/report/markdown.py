@@ -62,6 +62,8 @@ def to_markdown(content: Content, pictures: str) -> str:
     parts += ["## How to read this"]
     parts += [f"- **{escape(term)}.** {escape(meaning)}" for term, meaning in content.glossary]
     parts += ["## Protocol", _table(Table(("Key", "Value"), content.protocol, 2))]
+    if content.makeup:
+        parts += ["## What each arm is made of", _table(content.makeup)]
     parts += ["## Versions and hardware", _table(Table(("Key", "Value"), content.environment, 2))]
     parts += ["## The study, resolved", _fence(_study(content.study), "yaml")]
     parts += ["## Run it again", _fence(content.command, "sh")]

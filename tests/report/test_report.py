@@ -292,3 +292,14 @@ def test_an_arm_without_any_trial_is_listed(study, tmp_path):
     extra = ArmResult("later", {"x": 1}, "k")
     page = write_report(replace(study, arms=(*study.arms, extra)), tmp_path).read_text()
     assert "fewer than two seeds have ended in this arm and the baseline" in page
+
+
+def test_the_resolved_order_of_tricks_is_shown(study, tmp_path):
+    order = {"transform_targets": ["label_flips", "label_smoothing"]}
+    details = {"order": order, "parameters": {"generator": 12345}}
+    trials = tuple(replace(trial, details=details) for trial in study.trials)
+    write_report(replace(study, trials=trials), tmp_path)
+    for name in ("index.html", "report.md"):
+        text = (tmp_path / name).read_text()
+        assert "transform_targets: label_flips → label_smoothing" in text
+        assert "generator 12,345" in text
