@@ -41,6 +41,13 @@ def test_the_table_of_smallest_p_is_right():
         assert float(p) == paired.smallest_p(int(pairs)) == 2 / 2 ** int(pairs)
 
 
+def test_four_pairs_cannot_show_no_effect_and_five_can():
+    four, five = (paired.equivalence_test([0.0] * n, -0.05, 0.05) for n in (4, 5))
+    assert (four, five) == (1 / 2**4, 1 / 2**5)
+    assert five < 0.05 < four
+    assert "4 pairs can never show *no effect* at 0.05, and 5 can" in PAGE
+
+
 def test_a_class_is_covered_at_the_share_that_is_told():
     assert Host().find("metric", "modes").cls.Parameters().threshold == 0.1
     assert "at least a tenth of its share of the data" in PAGE
