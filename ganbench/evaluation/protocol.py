@@ -37,8 +37,10 @@ def describe_protocol(
             "count": count,
             "shape": list(data.shape),
             "classes": len(data.classes),
+            "notes": list(data.notes),
         },
-        "generator_weights": "raw, of the step evaluated",
+        "generator_weights": "as trained at the step evaluated; in an arm with a "
+        "sampling_generator hook, what that gives",
         "batch_norm_statistics": settings.batch_norm,
         "arithmetic": "Fréchet distance from eigenvalues, float64",
         "pairs": f"distances over all pairs of {len(reference.features)} items",

@@ -5,10 +5,11 @@ The state is told by a cell's height and mark as well as by its colour.
 
 from collections.abc import Mapping, Sequence
 
+from ganbench.evaluation.collapse import Health
 from ganbench.report.svg import Figure, element, shorten, text
 from ganbench.report.words import count
 from ganbench.study.comparison import Comparison
-from ganbench.study.results import Health, StudyResults, TrialResult
+from ganbench.study.results import StudyResults, TrialResult
 
 STATES: tuple[Health, ...] = ("healthy", "partial collapse", "total collapse", "diverged")
 FILLED: Mapping[Health, tuple[float, str]] = {

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ganbench.config.model import Evaluation
+from ganbench.evaluation.collapse import Health
 from ganbench.study.records import Ending
-from ganbench.study.results import EvaluationPoint, Health
+from ganbench.study.results import EvaluationPoint
 from ganbench.training import Trial, checkpoint
 
 SLICE_SECONDS = 0.2

@@ -6,8 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from ganbench.evaluation.collapse import Health
+
 Outcome = Literal["complete", "diverged", "failed", "pending"]
-Health = Literal["healthy", "partial collapse", "total collapse", "diverged"]
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,8 @@ def run_study(plan: RunPlan, monitor: Monitor, fresh: bool = False) -> Outcome:
             if repaired is not None:
                 monitor.notice(repaired)
         prepared = prepare(plan, monitor.preparing)
+        for note in prepared.data.notes:
+            monitor.notice(f"{prepared.data.name}: {note}")
         return _Supervisor(plan, prepared, archive, monitor).run()
 
 
@@ -330,7 +332,10 @@ def _header(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
         origins=plan.origins,
         arms=tuple(arm_result(arm) for arm in prepared.arms),
         fingerprints=prepared.fingerprints,
-        protocol=prepared.evaluator.protocol,
+        protocol={
+            **prepared.evaluator.protocol,
+            "execution": plan.study.baseline.execution.model_dump(mode="json"),
+        },
         environment=describe_environment(plan.devices, plan.workers),
         command=plan.command,
         quick=plan.quick,
