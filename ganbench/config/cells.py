@@ -156,7 +156,9 @@ def _compare(
             f"begin the list with {ours}, or {change}"
         )
         problems.append(Problem((*at, 0), text))
-    own: list[tuple[Setting, Path]] = [(setting, (*at, 0))]
+    # Where the first level is wrong there is nothing yet that another could repeat.
+    right = cells[0].setting == setting
+    own: list[tuple[Setting, Path]] = [(setting, (*at, 0))] if right else []
     for index, cell in enumerate(cells[1:], start=1):
         if cell.setting is not None:
             repeated = _repeated(cell.setting, (*at, index), own) or _repeated(

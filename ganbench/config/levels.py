@@ -212,4 +212,7 @@ def _unknown(key: str, setting: Setting, host: Host) -> str:
         return f"no such factor, did you mean {stripped!r}?"
     hint = suggest(stripped, known)
     tail = hint if "did you mean" in hint else ", expected one of " + ", ".join(host.names("trick"))
-    return f"neither a trick nor a path into the baseline{tail}"
+    return (
+        f"neither a trick nor a path into the baseline{tail}"
+        " (a trick in a file of your own needs --plugin FILE)"
+    )

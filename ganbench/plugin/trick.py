@@ -93,8 +93,10 @@ class Trick:
         """Replace the objective. At most one trick of a trial may."""
         raise NotImplementedError
 
-    def make_optimizer(self, role: Role, params: Sequence[Tensor], ctx: BuildContext) -> Optimizer:
-        """Replace the optimizer of a role. At most one trick of a trial may."""
+    def make_optimizer(
+        self, role: Role, params: Sequence[Tensor], ctx: BuildContext
+    ) -> Optimizer | None:
+        """Replace the optimizer of a role, or None to leave it. At most one trick may."""
         raise NotImplementedError
 
     def make_latent(self, ctx: BuildContext) -> LatentSpec:
@@ -155,11 +157,11 @@ class Trick:
     def before_step(self, step: int, buf: Buffers) -> None:
         """Fill buffers before step ``step`` (counted from 0), without reading any back."""
 
-    def on_evaluate(self, ctx: BuildContext) -> Mapping[str, float]:
+    def on_evaluate(self, ctx: BuildContext, buf: Buffers) -> Mapping[str, float]:
         """Report figures of the trick's own at each evaluation; they enter the ledger."""
         return {}
 
-    def sampling_generator(self, ctx: BuildContext) -> nn.Module:
+    def sampling_generator(self, ctx: BuildContext, buf: Buffers) -> nn.Module:
         """Return the generator to sample from. At most one trick of a trial may."""
         raise NotImplementedError
 

@@ -70,8 +70,9 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
         ),
         (
             "No effect",
-            f"The whole interval lies within ±{margin:.0%} of the baseline: whatever change there "
-            "is, it is too small to matter, even where it is surely there.",
+            f"The whole interval lies within ±{margin:.0%} of the baseline, and an exact test of "
+            f"equivalence (two one-sided sign-flip tests) is below {alpha:g}: whatever change "
+            "there is, it is too small to matter, even where it is surely there.",
         ),
         (
             "Inconclusive",

@@ -1,5 +1,8 @@
 """How a trial can end before its last step, other than by diverging."""
 
+import traceback
+from pathlib import Path
+
 from ganbench.plugin import GanbenchError
 
 
@@ -12,7 +15,7 @@ class CheckpointError(GanbenchError):
 
 
 class HookError(Exception):
-    """An exception inside a plugin's hook.
+    """An exception inside a plugin's hook, or a result that the step cannot use.
 
     Attributes
     ----------
@@ -22,4 +25,22 @@ class HookError(Exception):
 
     def __init__(self, plugin: str, hook: str, error: BaseException) -> None:
         self.plugin, self.hook = plugin, hook
-        super().__init__(f"{plugin}.{hook} raised {type(error).__name__}: {error}")
+        super().__init__(
+            f"{plugin}.{hook} raised {type(error).__name__}: {error}{_place(error, hook)}"
+        )
+
+
+class HookResultError(HookError):
+    """A hook that returned something that the step cannot use."""
+
+    def __init__(self, plugin: str, hook: str, problem: str) -> None:
+        self.plugin, self.hook = plugin, hook
+        Exception.__init__(self, f"{plugin}.{hook} returned {problem}")
+
+
+def _place(error: BaseException, hook: str) -> str:
+    """Return file and line, in the hook, at which an exception came up."""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.name == hook:
+            return f" ({Path(frame.filename).name}:{frame.lineno})"
+    return ""

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from torch import Tensor
+
 from ganbench.plugin import Host, Trick
-from ganbench.training.errors import HookError, NotApplicableError
+from ganbench.training.errors import HookError, HookResultError, NotApplicableError
 
 STEP_HOOKS = (
     "transform_latent",
@@ -120,6 +122,58 @@ def resolved_order(tricks: Sequence[Trick]) -> dict[str, list[str]]:
     return {hook: names for hook, names in found.items() if names}
 
 
+class CheckedHook:
+    """A step hook that looks at its result: for a trial's first step.
+
+    Parameters
+    ----------
+    method : callable
+        A bound method of a trick.
+    """
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+        self._hook = method.__name__
+        self._plugin = str(getattr(getattr(method, "__self__", None), "name", method))
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the hook.
+
+        Raises
+        ------
+        HookResultError
+            If it returns something that the step cannot use.
+        """
+        result = self._method(*arguments)
+        problem = _problem(self._hook, result, arguments)
+        if problem is not None:
+            raise HookResultError(self._plugin, self._hook, problem)
+        return result
+
+
+def _problem(hook: str, result: Any, arguments: Sequence[Any]) -> str | None:
+    if hook == "after_optimizer_step":
+        return None
+    if hook == "transform_gradients":
+        wanted = len(arguments[1])
+        if isinstance(result, Sequence) and len(result) == wanted:
+            return None
+        return f"{_kind(result)}, expected {wanted} gradients"
+    if not isinstance(result, Tensor):
+        return f"{_kind(result)}, expected a tensor"
+    if hook in ("transform_latent", "transform_targets"):
+        shape = tuple(arguments[0].shape)
+        if tuple(result.shape) != shape:
+            return f"a tensor of shape {tuple(result.shape)}, expected {shape}"
+    elif hook.endswith(("_penalty", "_objective")) and result.ndim:
+        return f"a tensor of shape {tuple(result.shape)}, expected a single number, shape ()"
+    return None
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"
+
+
 def call_plugin(plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
     """Call a build-time method of a plugin; its exception comes out as a ``HookError``."""
     try:
@@ -135,6 +189,8 @@ def blame(error: BaseException, plugins: Sequence[object]) -> HookError | None:
 
     Looking at the traceback afterwards keeps the loop free of wrappers.
     """
+    if isinstance(error, HookError):
+        return error
     found: HookError | None = None
     trace: TracebackType | None = error.__traceback__
     while trace is not None and found is None:

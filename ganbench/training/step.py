@@ -17,7 +17,7 @@ from ganbench.plugin import (
     Role,
     Trick,
 )
-from ganbench.training.hooks import overrides
+from ganbench.training.hooks import CheckedHook, overrides
 from ganbench.training.networks import BuiltPair
 from ganbench.training.optimizers import set_gradients
 
@@ -29,6 +29,11 @@ def collect(tricks: Sequence[Trick], buffers: dict[str, Buffers], name: str) -> 
     return tuple(
         (getattr(trick, name), buffers[trick.name]) for trick in tricks if overrides(trick, name)
     )
+
+
+def checked(hooks: tuple[Hook, ...]) -> tuple[Hook, ...]:
+    """Wrap hooks so that an unusable result is blamed on the trick that returned it."""
+    return tuple((CheckedHook(method), buffers) for method, buffers in hooks)
 
 
 class PairStep:
@@ -86,9 +91,17 @@ class PairStep:
             self._judge = torch.compile(self._judge, dynamic=False)
             self._judge_with_features = torch.compile(self._judge_with_features, dynamic=False)
 
-        def hooks(name: str) -> tuple[Hook, ...]:
-            return collect(tricks, built.buffers, name)
+        self._tricks, self._buffers = tuple(tricks), built.buffers
+        self._use_hooks(lambda name: checked(self._collect(name)))
 
+    def trust_hooks(self) -> None:
+        """Call the hooks bare from now on: in the first step each result was looked at."""
+        self._use_hooks(self._collect)
+
+    def _collect(self, name: str) -> tuple[Hook, ...]:
+        return collect(self._tricks, self._buffers, name)
+
+    def _use_hooks(self, hooks: Callable[[str], tuple[Hook, ...]]) -> None:
         self._latent_hooks = hooks("transform_latent")
         self._image_hooks = (
             *hooks("transform_images"),

@@ -137,6 +137,9 @@ class Trial:
             with self.streams.layers():
                 for step in range(start, end):
                     self._train_step(step)
+                    if step == start:
+                        for pair_step in self._steps:
+                            pair_step.trust_hooks()
         except Exception as error:
             blamed = blame(error, self._plugins)
             if blamed is not None:
@@ -188,8 +191,12 @@ class Trial:
         for trick in self.tricks:
             if overrides(trick, "on_evaluate"):
                 for built in self.pairs:
-                    own = call_plugin(trick.name, trick.on_evaluate, built.context)
-                    figures.update({f"{trick.name}.{key}": own[key] for key in own})
+                    own = call_plugin(
+                        trick.name, trick.on_evaluate, built.context, built.buffers[trick.name]
+                    )
+                    figures.update(
+                        {_figure(built.pair.name, f"{trick.name}.{k}"): own[k] for k in own}
+                    )
         return figures
 
     def parameter_counts(self) -> dict[str, int]:
@@ -229,7 +236,10 @@ class Trial:
         for trick in self.tricks:
             if overrides(trick, "sampling_generator"):
                 replaced: nn.Module = call_plugin(
-                    trick.name, trick.sampling_generator, built.context
+                    trick.name,
+                    trick.sampling_generator,
+                    built.context,
+                    built.buffers[trick.name],
                 )
                 return replaced
         return built.pair.generator
@@ -249,11 +259,6 @@ class Trial:
         for trick in self.tricks:
             if overrides(trick, "configure"):
                 spec = call_plugin(trick.name, trick.configure, spec)
-            if trick.needs_targets and not self.objective.uses_targets:
-                raise NotApplicableError(
-                    f"{trick.name} changes targets, and the objective "
-                    f"{self.objective.name} has none"
-                )
         context = BuildContext(
             spec=spec,
             pair="main",
@@ -270,7 +275,15 @@ class Trial:
                 context = replace(context, spec=context.spec.with_changes(latent=latent))
             if overrides(trick, "make_objective"):
                 self.objective = call_plugin(trick.name, trick.make_objective, context)
-        return context
+        for trick in self.tricks:
+            if trick.needs_targets and not self.objective.uses_targets:
+                raise NotApplicableError(
+                    f"{trick.name} changes targets, and the objective "
+                    f"{self.objective.name} has none"
+                )
+        return replace(
+            context, objective=self.objective.name, uses_targets=self.objective.uses_targets
+        )
 
     def _make_optimizers(self, built: BuiltPair) -> dict[Role, Optimizer]:
         made: dict[Role, Optimizer] = {}
@@ -279,9 +292,9 @@ class Trial:
             spec: OptimizerSpec = self.context.spec.optimizers[role]
             for trick in self.tricks:
                 if overrides(trick, "make_optimizer"):
-                    made[role] = call_plugin(
-                        trick.name, trick.make_optimizer, role, params, built.context
-                    )
+                    own = call_plugin(trick.name, trick.make_optimizer, role, params, built.context)
+                    if own is not None:
+                        made[role] = own
             if role not in made:
                 made[role] = make_optimizer(spec, params)
         return made
@@ -292,8 +305,8 @@ class Trial:
         return nullcontext()
 
 
-def _figure(pair: str, role: str) -> str:
-    return role if pair == "main" else f"{pair}.{role}"
+def _figure(pair: str, name: str) -> str:
+    return name if pair == "main" else f"{pair}.{name}"
 
 
 def trial_parts(trial: Trial) -> Mapping[str, Any]:

@@ -109,3 +109,63 @@ def test_a_label_trick_is_not_applicable_without_targets():
 def test_feature_matching_on_a_missing_block_says_which_there_are():
     with pytest.raises(NotApplicableError, match=r"no block 'up9'; its blocks are down1, down2"):
         trial(tricks={"feature_matching": {"layer": "up9"}})
+
+
+@pytest.mark.parametrize(
+    ("hook", "function", "message"),
+    [
+        (
+            "transform_images",
+            lambda self, x, is_real, buf: None,
+            r"slips\.transform_images returned None, expected a tensor",
+        ),
+        (
+            "transform_targets",
+            lambda self, t, is_real, role, buf: t[:1],
+            r"slips\.transform_targets returned a tensor of shape \(1, 1\), expected \(8, 1\)",
+        ),
+        (
+            "discriminator_penalty",
+            lambda self, step, buf: step.real_logits,
+            r"slips\.discriminator_penalty returned a tensor of shape \(8, 1\), expected a single",
+        ),
+        (
+            "transform_gradients",
+            lambda self, role, grads, buf: list(grads)[1:],
+            r"slips\.transform_gradients returned a value of type list, expected \d+ gradients",
+        ),
+    ],
+)
+def test_an_unusable_result_is_blamed_on_the_hook_that_returned_it(hook, function, message):
+    function.__name__ = hook
+    with pytest.raises(HookError, match=message):
+        trial(make("slips", **{hook: function})).advance(1)
+
+
+def test_an_error_in_a_hook_says_in_which_line():
+    def transform_images(self, x, is_real, buf):
+        raise ValueError("no")
+
+    line = transform_images.__code__.co_firstlineno + 1
+    with pytest.raises(HookError, match=rf"no \(test_hooks\.py:{line}\)"):
+        trial(make("broken_trick", transform_images=transform_images)).advance(1)
+
+
+def test_a_trick_may_leave_one_roles_optimizer_to_the_study():
+    def make_optimizer(self, role, params, ctx):
+        return torch.optim.SGD(params, lr=0.1) if role == "discriminator" else None
+
+    (made,) = trial(make("half", make_optimizer=make_optimizer)).optimizers
+    assert isinstance(made["discriminator"], torch.optim.SGD)
+    assert isinstance(made["generator"], torch.optim.Adam)
+
+
+def test_evaluation_hooks_see_the_tricks_buffers():
+    def make_buffers(self, ctx):
+        return {"sum": torch.tensor(2.5)}
+
+    def on_evaluate(self, ctx, buf):
+        return {"sum": buf["sum"].item()}
+
+    running = trial(make("sums", make_buffers=make_buffers, on_evaluate=on_evaluate))
+    assert running.extra_figures() == {"sums.sum": 2.5}
