@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganbench.cli import options
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,14 +26,7 @@ Examples:
 
 @click.command("plugins", epilog=EXAMPLES)
 @click.argument("name", required=False)
-@click.option(
-    "--plugin",
-    "files",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Load a plugin file. Repeatable.",
-)
+@options.plugins
 @click.option(
     "--kind", type=click.Choice(KINDS), metavar="KIND", help=f"One of {', '.join(KINDS)}."
 )

@@ -4,17 +4,12 @@ from pathlib import Path
 
 import click
 
+from ganbench.cli import options
+
 
 @click.command("report", epilog="\b\nExample:\n  ganbench report reports/tricks")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Load a plugin file, for the sections that it adds. Repeatable.",
-)
+@options.plugins
 def command(folder: Path, plugins: tuple[Path, ...]) -> None:
     """Write the report in FOLDER again, from the ledger that stands there.
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from ganbench.cli import options
+
 EXAMPLES = """\b
 Examples:
   ganbench run tricks --quick              see that everything works, in a minute
@@ -23,17 +25,8 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
 
 @click.command("run", epilog=EXAMPLES)
 @click.argument("study")
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key. Repeatable."
-)
-@click.option(
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Load a plugin file. Repeatable.",
-)
+@options.sets
+@options.plugins
 @click.option("--quick", is_flag=True, help="Few steps, two seeds: only shows that it runs.")
 @click.option("--dry-run", is_flag=True, help="Show arms, time and what the seeds can show.")
 @click.option(

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from ganbench.cli import options
+
 EXAMPLES = """\b
 Example:
   ganbench schema > study.schema.json
@@ -21,14 +23,7 @@ What takes several keys together, `ganbench show` and `ganbench run` check.
 
 
 @click.command("schema", epilog=EXAMPLES)
-@click.option(
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Put a plugin file's parameters in, too. Repeatable.",
-)
+@options.plugins
 def command(plugins: tuple[Path, ...]) -> None:
     """Print the JSON Schema (draft 2020-12) of study files, plugins' parameters included."""
     # Late, so that --help needs no torch.

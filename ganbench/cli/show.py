@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganbench.cli import options
+
 if TYPE_CHECKING:
     from ganbench.config.load import LoadedStudy
     from ganbench.study.design import Arm
@@ -26,17 +28,8 @@ _COLOURS = {"default": "dim", "--quick": "magenta", "--set": "yellow"}
 
 @click.command("show", epilog=EXAMPLES)
 @click.argument("study")
-@click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key. Repeatable."
-)
-@click.option(
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Load a plugin file. Repeatable.",
-)
+@options.sets
+@options.plugins
 @click.option("--quick", is_flag=True, help="As `run --quick` would run it.")
 @click.option("--json", "as_json", is_flag=True, help="Study, origins and arms as JSON.")
 def command(
