@@ -31,14 +31,14 @@ Examples:
     "--kind", type=click.Choice(KINDS), metavar="KIND", help=f"One of {', '.join(KINDS)}."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for another program.")
-def command(name: str | None, files: tuple[Path, ...], kind: Any, as_json: bool) -> None:
+def command(name: str | None, plugins: tuple[Path, ...], kind: Any, as_json: bool) -> None:
     """List the plugins, or show NAME's method card and parameters."""
     # Late, so that --help needs neither torch nor rich.
     from rich.console import Console
 
     from ganbench.plugin import Host
 
-    host = Host(files)
+    host = Host(plugins)
     found = _select(host, name, [kind] if kind else list(KINDS))
     if as_json:
         from ganbench.cli.plugin_card import as_values
