@@ -1,6 +1,7 @@
 """``ganbench run --dry-run``: what a run would do, how long it takes, what it can show."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 import click
 from rich.console import Console
@@ -14,12 +15,13 @@ from ganbench.cli.verdicts import box_for
 from ganbench.config.text import flow
 from ganbench.report.words import count, duration
 from ganbench.study.archive import Archive
-from ganbench.study.calibration import estimate, measure_paces
+from ganbench.study.calibration import calibrate, estimate
 from ganbench.study.journal import open_journal
 from ganbench.study.monitor import Monitor
 from ganbench.study.planning import plan as plan_seeds
 from ganbench.study.prepare import Prepared, prepare
-from ganbench.study.records import Cell, complete_identities, read_records
+from ganbench.study.provenance import notice_of_others, provenance
+from ganbench.study.records import Cell, Record, complete_identities, read_records
 from ganbench.study.run_plan import RunPlan, cells_of
 
 
@@ -37,35 +39,46 @@ def show_plan(plan: RunPlan) -> None:
     monitor: Monitor = LiveMonitor(console) if console.is_terminal else PlainMonitor()
     try:
         prepared = prepare(plan, monitor.preparing)
-        paces = measure_paces(plan, prepared, monitor.preparing)
+        calibration = calibrate(plan, prepared, monitor.preparing)
     finally:
         monitor.close()
     cells = cells_of(plan.study, prepared.arms, prepared.fingerprints)
-    done = _done(plan)
+    records = _records(plan)
+    done = complete_identities(records)
     missing = list({cell.identity: cell for cell in cells if cell.identity not in done}.values())
+    seconds = estimate(missing, calibration.paces, plan, prepared)
     console.print(Text(plan.study.question.strip()))
-    console.print(_table(plan, prepared, cells, missing, console))
-    _print_totals(plan, prepared, cells, missing, estimate(missing, paces, plan, prepared))
+    console.print(_table(prepared, cells, missing, calibration.failures, console))
+    others = notice_of_others(records, missing, provenance(plan.devices[0]))
+    if others is not None:
+        click.echo(f"note: {others}")
+    _print_totals(plan, prepared, cells, missing, seconds)
 
 
-def _done(plan: RunPlan) -> set[tuple[str, int, str]]:
+def _records(plan: RunPlan) -> list[Record]:
     journal = Archive(plan.report).journal
-    return complete_identities(read_records(open_journal(journal))) if journal.exists() else set()
+    return read_records(open_journal(journal)) if journal.exists() else []
 
 
 def _table(
-    plan: RunPlan, prepared: Prepared, cells: list[Cell], missing: list[Cell], console: Console
+    prepared: Prepared,
+    cells: list[Cell],
+    missing: list[Cell],
+    failures: Mapping[str, str],
+    console: Console,
 ) -> Table:
     table = Table(box=box_for(console), header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("arm")
     table.add_column("what changes")
-    table.add_column("seeds", no_wrap=True)
+    table.add_column("seeds", overflow="fold")
     every = Counter(cell.arm for cell in cells)
     left = Counter(cell.arm for cell in cells if cell.identity in {c.identity for c in missing})
     for arm in prepared.arms:
         changes = ", ".join(f"{factor}: {flow(level)}" for factor, level in arm.levels.items())
         if arm.skipped is not None:
             state = f"n/a: {arm.skipped}"
+        elif arm.config is not None and arm.config.key() in failures:
+            state = f"fails: {failures[arm.config.key()]}"
         elif left[arm.name] < every[arm.name]:
             state = f"{left[arm.name]} to run, {every[arm.name] - left[arm.name]} done"
         else:

@@ -17,6 +17,7 @@ def command(folder: Path, plugins: tuple[Path, ...]) -> None:
     """
     from rich.console import Console
 
+    from ganbench.cli import words
     from ganbench.cli.plain import PlainMonitor
     from ganbench.cli.session import report_sections, shown
     from ganbench.cli.verdicts import print_verdicts
@@ -28,4 +29,6 @@ def command(folder: Path, plugins: tuple[Path, ...]) -> None:
     sections = report_sections(Host(plugins), results, PlainMonitor())
     write_report(results, folder, sections)
     print_verdicts(results, Console(highlight=False))
+    for line in words.trouble_lines(results):
+        click.echo(line)
     click.echo(f"report: {shown(folder.absolute() / 'index.html')}")

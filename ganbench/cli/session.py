@@ -139,8 +139,8 @@ def _conclude(plan: RunPlan, outcome: Outcome, results: StudyResults, console: C
         print_verdicts(results, console)
     if plan.quick:
         click.echo(words.QUICK_NOTE)
-    for ended in outcome.failed:
-        click.echo(f"failed: {ended.arm}, seed {ended.seed}: {ended.error}")
+    for line in words.trouble_lines(results):
+        click.echo(line)
     if outcome.stopped:
         click.echo(f"given up: {outcome.stopped}")
     if done < len(results.trials):

@@ -4,6 +4,7 @@ from ganbench.report.words import count, duration, number
 from ganbench.study.messages import Ended
 from ganbench.study.monitor import Overview, State
 from ganbench.study.planning import plan
+from ganbench.study.results import StudyResults
 
 QUICK_NOTE = "--quick: shows that the study runs; its numbers mean nothing"
 
@@ -53,6 +54,25 @@ def ended_line(ended: Ended, primary: str) -> str:
     if ended.outcome == "complete":
         return f"{trial}: {primary} {number(ended.figure)} in {duration(ended.seconds)}"
     return f"{trial}: {ended.outcome}: {ended.error}"
+
+
+def trouble_lines(results: StudyResults) -> list[str]:
+    """Return why arms do not apply and why trials failed, one line a reason.
+
+    ``failed: arm, seeds 0, 1: ValueError: …``: the trials of an arm that failed alike share
+    a line.
+    """
+    lines = [f"n/a: {arm.name}: {arm.skipped}" for arm in results.arms if arm.skipped is not None]
+    failed: dict[tuple[str, str], list[int]] = {}
+    for trial in results.trials:
+        if trial.outcome == "failed":
+            failed.setdefault((trial.arm, trial.error or "for no known reason"), []).append(
+                trial.seed
+            )
+    for (arm, error), seeds in failed.items():
+        noun = "seed" if len(seeds) == 1 else "seeds"
+        lines.append(f"failed: {arm}, {noun} {', '.join(map(str, sorted(seeds)))}: {error}")
+    return lines
 
 
 def stopping_line() -> str:

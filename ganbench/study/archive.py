@@ -55,16 +55,25 @@ class Archive:
         """Return where a running trial's state is kept."""
         return self.folder / "checkpoints" / f"{key}-{seed}.pt"
 
-    def samples(self, key: str, seed: int) -> Path:
-        """Return where a trial's picture goes."""
-        return self.folder / "samples" / f"{key}-{seed}.png"
+    def samples(self, key: str, seed: int, fingerprint: str) -> Path:
+        """Return where a trial's picture goes: beside those of other data or devices."""
+        return self.folder / "samples" / f"{key}-{fingerprint}-{seed}.png"
 
     def clear(self) -> None:
-        """Delete every record, checkpoint and picture."""
+        """Delete every record, checkpoint and picture.
+
+        Raises
+        ------
+        GanbenchError
+            If one cannot be deleted.
+        """
         for path in (self.folder / "checkpoints", self.folder / "samples"):
             shutil.rmtree(path, ignore_errors=True)
         for file in (self.journal, self.header, self.data_sheet):
-            file.unlink(missing_ok=True)
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise GanbenchError(f"{file}: cannot be deleted: {error.strerror}") from error
 
     def sweep(self) -> None:
         """Delete the half-written files that a kill left; only under the lock."""
@@ -217,7 +226,7 @@ def _trial(archive: Archive, arm: str, seed: int, key: str, record: Record | Non
         evaluation_seconds=own.get("evaluation_seconds", 0.0),
         steps=own.get("steps", 0),
         error=own.get("error"),
-        samples=_existing(archive.samples(key, seed)),
+        samples=_existing(archive.samples(*record.identity)),
         details=own.get("details"),
     )
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ganbench.config.model import Evaluation
 from ganbench.evaluation.collapse import Health
+from ganbench.study.provenance import provenance
 from ganbench.study.records import Ending
 from ganbench.study.results import EvaluationPoint
-from ganbench.training import Trial, checkpoint
+from ganbench.training import NonFiniteError, Trial, checkpoint
 
 SLICE_SECONDS = 0.2
 """How long training goes on before the worker looks up: progress, a request to stop."""
@@ -102,6 +103,11 @@ class Checkpoint:
         self._path.unlink(missing_ok=True)
 
 
+def failure(error: BaseException) -> str:
+    """Return what the ledger says of an exception: its type and its text."""
+    return f"{type(error).__name__}: {error}"
+
+
 def evaluation_steps(steps: int, every: int) -> list[int]:
     """Return the steps after which a trial is evaluated: each ``every``, and the last."""
     return [*range(every, steps, every), steps]
@@ -176,8 +182,9 @@ def _evaluate(
 ) -> EvaluationPoint | None:
     """Measure a trial; None if what it makes is not finite."""
     began = time.monotonic()
-    samples = trial.sample(settings.samples)
-    if samples.is_floating_point() and not samples.isfinite().all():
+    try:
+        samples = trial.sample(settings.samples)
+    except NonFiniteError:
         return None
     figures = {**measure.evaluate(samples), **trial.extra_figures()}
     point = EvaluationPoint(
@@ -195,7 +202,7 @@ def _ending(trial: Trial, measured: Measured, primary: str) -> Ending:
     diverged = trial.diverged_at is not None
     details: dict[str, Any] = {
         "order": {hook: list(names) for hook, names in trial.order.items()},
-        "device": str(trial.device),
+        **provenance(str(trial.device)),
         "parameters": trial.parameter_counts(),
     }
     last = measured.points[-1].figures.get(primary) if measured.points else None

@@ -1,18 +1,19 @@
 """How long a study will take, measured on this machine in a few seconds."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 
 from ganbench.config.model import TrialConfig
 from ganbench.plugin import Progress
-from ganbench.study.attempt import evaluation_steps
+from ganbench.study.attempt import evaluation_steps, failure
 from ganbench.study.prepare import Prepared
 from ganbench.study.records import Cell
 from ganbench.study.run_plan import RunPlan
-from ganbench.training import HookError, Trial
+from ganbench.training import NonFiniteError, Trial
 
 SECONDS_AN_ARM = 0.4
 START_SECONDS = 6.0
@@ -38,35 +39,47 @@ class Pace:
         return config.steps * self.step + evaluations * self.evaluation
 
 
-def measure_paces(plan: RunPlan, prepared: Prepared, progress: Progress) -> dict[str, Pace]:
-    """Return each configuration's pace, from a few steps of it and one evaluation.
+@dataclass(frozen=True)
+class Calibration:
+    """What a few steps of each arm gave.
 
-    The configurations of arms that fail are left out.
+    Attributes
+    ----------
+    paces : mapping of str to Pace
+        By the configurations' keys.
+    failures : mapping of str to str
+        Why an arm cannot be trained, by its configuration's key.
     """
+
+    paces: Mapping[str, Pace]
+    failures: Mapping[str, str]
+
+
+def calibrate(plan: RunPlan, prepared: Prepared, progress: Progress) -> Calibration:
+    """Train a few steps of each configuration, and evaluate each once."""
     device = torch.device(plan.devices[0])
-    arms = [arm for arm in prepared.arms if arm.config is not None and arm.skipped is None]
+    configs = {
+        arm.config.key(): arm.config
+        for arm in prepared.arms
+        if arm.config is not None and arm.skipped is None
+    }
     paces: dict[str, Pace] = {}
-    evaluation: float | None = None
-    for done, arm in enumerate(arms):
-        progress("measuring the speed", done, len(arms))
-        if arm.config is None or arm.config.key() in paces:
-            continue
+    failures: dict[str, str] = {}
+    for done, (key, config) in enumerate(configs.items()):
+        progress("measuring the speed", done, len(configs))
         try:
-            trial = Trial(arm.config, plan.study.seeds[0], prepared.data, plan.host, device)
+            trial = Trial(config, plan.study.seeds[0], prepared.data, plan.host, device)
             step = _seconds_a_step(trial)
-        except HookError:
-            continue
-        if evaluation is None:
-            began = time.monotonic()
-            prepared.evaluator.evaluate(trial.sample(plan.study.evaluation.samples))
-            evaluation = time.monotonic() - began
-        paces[arm.config.key()] = Pace(step, evaluation)
-    progress("measuring the speed", len(arms), len(arms))
-    return paces
+            paces[key] = Pace(step, _seconds_an_evaluation(trial, prepared))
+        except Exception as error:
+            # A plugin's: what a run would record as this arm's failure.
+            failures[key] = failure(error)
+    progress("measuring the speed", len(configs), len(configs))
+    return Calibration(paces, failures)
 
 
 def estimate(
-    cells: Iterable[Cell], paces: dict[str, Pace], plan: RunPlan, prepared: Prepared
+    cells: Iterable[Cell], paces: Mapping[str, Pace], plan: RunPlan, prepared: Prepared
 ) -> float:
     """Return the seconds that training the cells will take, by all workers together."""
     configs = {arm.config.key(): arm.config for arm in prepared.arms if arm.config is not None}
@@ -87,3 +100,11 @@ def _seconds_a_step(trial: Trial) -> float:
         if trial.diverged_at is not None:
             break
     return (trial.seconds - before) / count if count else trial.seconds
+
+
+def _seconds_an_evaluation(trial: Trial, prepared: Prepared) -> float:
+    began = time.monotonic()
+    with suppress(NonFiniteError):  # it diverges, which is no failure
+        prepared.evaluator.evaluate(trial.sample(trial.config.evaluation.samples))
+        trial.extra_figures()
+    return time.monotonic() - began

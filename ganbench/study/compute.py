@@ -84,7 +84,7 @@ def set_up_torch(device: str) -> None:
 
     On a CPU that holds by PyTorch's word; sums come out differently for different numbers
     of threads, so there is one. On a GPU an operation without a deterministic variant runs
-    as it is.
+    as it is. To be called before any work on the device: cuBLAS looks at the environment once.
     """
     import torch
 
@@ -92,6 +92,7 @@ def set_up_torch(device: str) -> None:
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
         return
+    os.environ.update(worker_environment(device))
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
     warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")

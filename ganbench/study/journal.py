@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,50 @@ class JournalFile(JournalFileBackend):
     that a full disk cut short would swallow the next one, by whoever; here what is torn is
     cut off first. The format stays Optuna's, so that its dashboard opens the file.
 
+    The file stays the one that was there at first. A worker that outlived its supervisor may
+    find another at the same path, of a study started afresh, whose trials have the numbers
+    of those that it knows: to that one nothing is added.
+
     Parameters
     ----------
     path : Path
+        Made if there is none.
+
+    Raises
+    ------
+    LedgerError
+        If it cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path), lock_obj=JournalFileOpenLock(str(path)))
         self._path = path
         self._append_lock = FileLock(f"{path}.flock")
+        try:
+            super().__init__(str(path), lock_obj=JournalFileOpenLock(str(path)))
+            # Held open, for the number of a file that is gone may be given to the next one.
+            self._held = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise LedgerError(
+                f"{path}: the ledger cannot be opened: {error.strerror or error}"
+            ) from error
+
+    def __del__(self) -> None:
+        if hasattr(self, "_held"):
+            os.close(self._held)
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """Give the file's lines from a number on.
+
+        Raises
+        ------
+        LedgerError
+            If another file has taken its place.
+        """
+        try:
+            self._check(os.stat(self._path))
+        except FileNotFoundError as error:
+            raise self._replaced() from error
+        yield from super().read_logs(log_number_from)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Add lines to the file.
@@ -44,13 +80,16 @@ class JournalFile(JournalFileBackend):
         Raises
         ------
         LedgerError
-            If they cannot be written; the file is then as it was before.
+            If they cannot be written, or another file has taken this one's place; the file
+            is then as it was before.
         """
         lines = (json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         text = "".join(lines).encode()
         try:
             with self._append_lock:
                 self._append(text)
+        except FileNotFoundError as error:
+            raise self._replaced() from error
         except OSError as error:
             raise LedgerError(
                 f"{self._path}: the ledger cannot be written: {error.strerror or error}; "
@@ -95,8 +134,9 @@ class JournalFile(JournalFileBackend):
         )
 
     def _append(self, text: bytes) -> None:
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        file = os.open(self._path, os.O_RDWR | os.O_APPEND)
         try:
+            self._check(os.fstat(file))
             end = _end_of_last_line(file)
             if end < os.fstat(file).st_size:
                 os.ftruncate(file, end)
@@ -109,6 +149,16 @@ class JournalFile(JournalFileBackend):
                 raise
         finally:
             os.close(file)
+
+    def _check(self, found: os.stat_result) -> None:
+        if not os.path.samestat(found, os.fstat(self._held)):
+            raise self._replaced()
+
+    def _replaced(self) -> LedgerError:
+        return LedgerError(
+            f"{self._path}: the ledger was deleted or replaced while it was in use; "
+            "nothing was written to the one that is there now"
+        )
 
 
 def open_journal(path: Path) -> JournalStorage:

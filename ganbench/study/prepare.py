@@ -8,15 +8,13 @@ import torch
 
 from ganbench.data.load import load_data
 from ganbench.evaluation.evaluator import Evaluator
-from ganbench.evaluation.pictures import sample_sheet
+from ganbench.evaluation.pictures import TILES, sample_sheet
 from ganbench.plugin import Data, GanbenchError, Host, Progress
 from ganbench.study.compute import set_up_torch
 from ganbench.study.design import Arm
+from ganbench.study.provenance import provenance
 from ganbench.study.run_plan import RunPlan, fingerprint
-from ganbench.training import HookError, NotApplicableError, Trial
-
-SHEET = 64
-"""Items in the picture of the data, as in those of samples."""
+from ganbench.training import Trial
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Prepared:
     def data_sheet(self) -> bytes:
         """Return a PNG of items spread evenly over the data."""
         items = self.data.items
-        chosen = torch.linspace(0, len(items) - 1, min(SHEET, len(items))).long()
+        chosen = torch.linspace(0, len(items) - 1, min(TILES**2, len(items))).long()
         return sample_sheet(items[chosen], self.data)
 
 
@@ -63,7 +61,7 @@ def prepare(plan: RunPlan, progress: Progress) -> Prepared:
         study.evaluation, data, plan.host, torch.device(device), plan.cache, progress
     )
     arms = check_arms(plan.arms, study.seeds[0], data, plan.host, progress)
-    instrument = _instrument(evaluator.protocol)
+    instrument = _instrument(evaluator.protocol, device)
     fingerprints = {
         arm.name: fingerprint(arm.config, instrument, plan.host)
         for arm in arms
@@ -76,6 +74,9 @@ def check_arms(
     arms: Sequence[Arm], seed: int, data: Data, host: Host, progress: Progress
 ) -> tuple[Arm, ...]:
     """Build each arm's trial once, to learn which do not apply, and why.
+
+    An arm does not apply if a plugin says so, or if the data do not allow one of its
+    settings. A plugin that fails is another matter: the workers record its trials as failed.
 
     Raises
     ------
@@ -97,16 +98,17 @@ def _reason(arm: Arm, seed: int, data: Data, host: Host) -> str | None:
         return arm.skipped or "does not apply"
     try:
         Trial(arm.config, seed, data, host, torch.device("cpu"))
-    except NotApplicableError as error:
+    except GanbenchError as error:
         return str(error)
-    except HookError:
+    except Exception:
         return None  # an error, not an answer: the worker meets it again and records it
     return None
 
 
-def _instrument(protocol: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a trial was measured with and against, as far as its settings do not say."""
+def _instrument(protocol: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """Return what a trial is made and measured with, as far as its settings do not say."""
     return {
+        **provenance(device),
         "extractor": protocol["extractor"],
         "classifier": protocol.get("classifier"),
         "reference": protocol["reference"]["sha256"],

@@ -21,7 +21,8 @@ class Cell:
     key : str
         Hash of the resolved configuration.
     fingerprint : str
-        Hash of what the configuration only names: data, extractor, plugin files.
+        Hash of what the configuration only names, or does not say: data, extractor, plugin
+        files, the kind of device, versions.
     levels : mapping of str to str
         Every factor's level in this arm, as text.
     """
@@ -63,7 +64,7 @@ class Ending:
     error : str or None
         Where it diverged.
     details : mapping
-        What else the report shows: the order of hooks, the device, attempts.
+        The resolved order of hooks, the trained parameters, and the ``provenance``.
     """
 
     outcome: Literal["complete", "diverged"]

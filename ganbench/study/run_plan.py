@@ -114,7 +114,8 @@ def fingerprint(config: TrialConfig, instrument: Mapping[str, Any], host: Host) 
     ----------
     config : TrialConfig
     instrument : mapping
-        What measures the trial: hashes of the data, the extractor, the classifier.
+        What makes and measures the trial: device, versions, hashes of the data, the
+        extractor, the classifier.
     host : Host
         Knows where plugins came from: a file given with ``--plugin`` is hashed, for any
         other plugin than a built-in the distribution's version is taken.

@@ -26,6 +26,7 @@ from ganbench.study.monitor import Monitor, Overview, RunningTrial, State
 from ganbench.study.observers import Observers
 from ganbench.study.pool import Pool, WorkerProcess
 from ganbench.study.prepare import Prepared, prepare
+from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell
 from ganbench.study.run_plan import RunPlan, arm_result, cells_of, definition_of
 from ganbench.study.workload import Workload
@@ -110,6 +111,9 @@ class _Supervisor:
     def run(self) -> Outcome:
         cells = self._cells()
         waiting = self.ledger.queue(cells)
+        others = notice_of_others(self.ledger.records(), waiting, provenance(self.plan.devices[0]))
+        if others is not None:
+            self.monitor.notice(others)
         self.ledger.describe(
             {"question": self.plan.study.question, "primary": self.plan.study.evaluation.primary}
         )

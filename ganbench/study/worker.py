@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ganbench.plugin import Data, GanbenchError, Host
 from ganbench.study.archive import Archive, write_atomically
-from ganbench.study.attempt import Checkpoint, attempt
+from ganbench.study.attempt import Checkpoint, attempt, failure
 from ganbench.study.compute import set_up_torch
 from ganbench.study.journal import LedgerError
 from ganbench.study.ledger import Claim, Ledger
@@ -30,11 +30,9 @@ from ganbench.study.messages import (
 from ganbench.study.observers import Observers
 from ganbench.study.records import Ending
 from ganbench.study.results import EvaluationPoint
-from ganbench.training import NotApplicableError, Trial
+from ganbench.training import NonFiniteError, NotApplicableError, Trial
 
 PULSE_SECONDS = 0.25
-SHEET = 64
-"""Samples in a trial's picture."""
 TRACEBACK_LINES = 12
 
 
@@ -113,13 +111,23 @@ class Link:
         OrphanedError
             If the supervisor is gone.
         """
+        self.check()
+        return self._stopped
+
+    def check(self) -> None:
+        """Hear whether the supervisor says stop, or is gone: before anything is recorded.
+
+        Raises
+        ------
+        OrphanedError
+            If it is gone: its ledger may be another's by now.
+        """
         try:
             if self._connection.poll():
                 self._connection.recv()  # all it ever says is stop
                 self._stopped = True
         except (EOFError, OSError) as error:
             raise OrphanedError from error
-        return self._stopped
 
 
 class _Worker:
@@ -195,7 +203,9 @@ class _Worker:
         if measured.points:
             watcher.latest = measured.points[-1]
         ending = attempt(trial, measured, self.evaluator, config.evaluation, kept, watcher)
-        if ending is not None:
+        self.link.check()
+        # One that diverged stopped at a step that depends on how its training was sliced.
+        if ending is not None and ending.outcome == "complete":
             self._picture(claim, trial)
         return ending
 
@@ -204,16 +214,19 @@ class _Worker:
         return Checkpoint(path, claim.fingerprint, self.link.notice)
 
     def _picture(self, claim: Claim, trial: Trial) -> None:
-        from ganbench.evaluation.pictures import sample_sheet
+        from ganbench.evaluation.pictures import TILES, sample_sheet
 
-        path = self.archive.samples(claim.key, claim.seed)
+        path = self.archive.samples(claim.key, claim.seed, claim.fingerprint)
         try:
-            write_atomically(path, sample_sheet(trial.sample(SHEET), self.data))
+            write_atomically(path, sample_sheet(trial.sample(TILES**2), self.data))
+        except NonFiniteError as error:  # more samples than were measured
+            self.link.notice(f"{path}: there is no picture: {error}")
         except OSError as error:
             self.link.notice(f"{path}: the picture could not be written: {error.strerror or error}")
 
     def _fail(self, claim: Claim, error: Exception, began: float) -> None:
-        text = f"{type(error).__name__}: {error}"
+        self.link.check()
+        text = failure(error)
         lines = "".join(traceback.format_exception(first_cause(error), chain=False)).splitlines()
         details = {"traceback": "\n".join(lines[-TRACEBACK_LINES:])}
         self.ledger.fail(claim.number, "failed", text, details)
@@ -266,6 +279,7 @@ class _Watcher:
     def evaluated(self, point: EvaluationPoint) -> None:
         self.latest = point
         claim = self._claim
+        self._worker.link.check()
         self._worker.ledger.note(claim.number, point.step, point.figures.get(self._primary))
         self._worker.observers.notify(
             "on_evaluation", arm=claim.arm, seed=claim.seed, step=point.step, figures=point.figures
