@@ -17,13 +17,14 @@ class Effect:
     Attributes
     ----------
     differences : mapping of int to float
-        Seed to the change; ``inf`` if only the arm diverged, ``-inf`` if only the baseline.
+        Seed to the change; ``inf`` if only the arm ranks last there (it diverged, or has no
+        finite figure), ``-inf`` if only the baseline does, or the arm's figure is 0.
     estimate, low, high : float
         Mean and t interval, or Hodges-Lehmann and signed-rank interval; may be infinite.
     p : float
         Of the sign-flip test, not corrected.
     method : {"mean", "signed rank"}
-        The second as soon as a trial among the pairs has diverged, which ranks last.
+        The second as soon as one difference is infinite.
     exact : bool
         Whether every assignment of signs was looked at.
     """
@@ -65,7 +66,7 @@ class Comparison:
     best, area : Effect or None
         Exploratory: the lowest value of the run, and its mean level.
     mean, deviation : float or None
-        Of the primary figure at the end of the arm's complete trials.
+        Of the primary figure at the end of the arm's complete trials that have it.
     outcomes : mapping of str to int
         Trials that are complete, diverged, failed, pending.
     collapsed, totally_collapsed, diverged : Rate
@@ -76,7 +77,7 @@ class Comparison:
     cost : float or None
         Seconds a step as a ratio to the baseline's: median over the seeds.
     left_out : int
-        Seeds of the study that give no pair: failed, pending, or without a positive figure.
+        Seeds of the study that give no pair: failed, pending, or both trials rank last.
     seeds_needed : int or None
         For an inconclusive arm: how many seeds in all would settle it, if what was observed
         is the truth; None if over 200, or if the question does not arise.

@@ -1,6 +1,6 @@
 """What a number of seeds can and cannot show, before the hours are spent: no torch here."""
 
-import bisect
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -36,8 +36,8 @@ class Plan:
         The smallest p after Holm's correction, if only one arm is that extreme.
     can_conclude : bool
         Whether any arm can ever be called.
-    seeds_needed : int
-        The smallest number of seeds with which one can.
+    seeds_needed : int or None
+        The smallest number of seeds with which one can; None if no number will do.
     detectable : float or None
         The effect that is found with 80 % power at the strictest step of Holm's method, in
         standard deviations of the paired differences; None if none can be.
@@ -51,7 +51,7 @@ class Plan:
     smallest_p: float
     smallest_holm: float
     can_conclude: bool
-    seeds_needed: int
+    seeds_needed: int | None
     detectable: float | None
     text: str
 
@@ -91,14 +91,13 @@ def plan(pairs: int, arms: int, alpha: float) -> Plan:
     )
 
 
-def seeds_to_conclude(arms: int, alpha: float) -> int:
-    """Return the fewest seeds whose smallest p, times ``arms``, is below ``alpha``."""
-    pairs = 1
-    while arms * smallest_p(pairs) >= alpha:
-        pairs += 1
-        if pairs > ENUMERATED and arms * smallest_p(pairs) >= alpha:
-            raise ValueError(f"no number of seeds can tell {arms} arms at alpha = {alpha}")
-    return pairs
+def seeds_to_conclude(arms: int, alpha: float) -> int | None:
+    """Return the fewest seeds whose smallest p, times ``arms``, is below ``alpha``.
+
+    None if there is no such number: beyond ``ENUMERATED`` pairs p is a share of random
+    assignments, and gets no smaller.
+    """
+    return next((n for n in range(1, ENUMERATED + 1) if arms * smallest_p(n) < alpha), None)
 
 
 def power(pairs: int, effect: float, alpha: float) -> float:
@@ -182,19 +181,38 @@ def seeds_for_margin(mean: float, deviation: float, alpha: float, margin: float)
 
 
 def _fewest(enough: Callable[[int], bool]) -> int | None:
-    """Return the fewest pairs that are enough, of 2 to ``MOST_SEEDS``; more never hurt."""
-    if not enough(MOST_SEEDS):
-        return None
-    return 2 + bisect.bisect_left(range(2, MOST_SEEDS), True, key=enough)
+    """Return the fewest pairs that are enough, of 2 to ``MOST_SEEDS``; None if none are.
+
+    More pairs never hurt, but for one place: beyond ``ENUMERATED`` the smallest p is that of
+    random assignments, and larger than the last exact one.
+    """
+    for pairs in (range(2, ENUMERATED + 1), range(ENUMERATED + 1, MOST_SEEDS + 1)):
+        if enough(pairs[-1]):
+            return pairs[bisect_left(pairs, True, key=enough)]
+    return None
 
 
 def _in_words(
-    pairs: int, arms: int, alpha: float, least: float, needed: int, effect: float | None
+    pairs: int, arms: int, alpha: float, least: float, needed: int | None, effect: float | None
 ) -> str:
     seeds = f"{pairs} seed" + ("" if pairs == 1 else "s")
     if arms == 0:
         return "There is no arm to compare with the baseline."
     family = "one arm" if arms == 1 else f"{arms} arms"
+    if needed is None:
+        return (
+            f"No number of seeds can tell {family} from the baseline at {alpha:g}: Holm needs a p "
+            f"below {alpha / arms:.2g}, and the smallest that the test gives is "
+            f"{smallest_p(ENUMERATED):.2g}, with {ENUMERATED} seeds. Raise the error rate, or "
+            "compare fewer arms."
+        )
+    if pairs > needed and effect is None:
+        some = f"{needed} to {ENUMERATED}" if needed < ENUMERATED else f"{needed}"
+        return (
+            f"Holm over {family} needs a p below {alpha / arms:.2g}, which {some} seeds can give, "
+            f"since all their sign assignments are looked at; with {seeds} a random part of them "
+            f"is, the smallest possible p is {least:.2g}, and no arm can be called better or worse."
+        )
     if least >= alpha:
         return (
             f"With {seeds} the smallest possible p is {least:.4g}, which is not below {alpha:g}: "

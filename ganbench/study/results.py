@@ -22,7 +22,7 @@ class EvaluationPoint:
     seconds : float
         Training time so far, evaluations excluded.
     figures : mapping of str to float
-        What the metrics gave; NaN and infinity are left out.
+        What the metrics gave; NaN and infinity are left out, as what is undefined is.
     health : str
         By the rule of ``ganbench.evaluation.collapse``.
     losses : mapping of str to float
@@ -58,7 +58,8 @@ class TrialResult:
         PNG of 64 samples (8 by 8 tiles, no gaps, native resolution), the same latents in
         every arm of a seed; for points a PNG of a scatter plot.
     details : mapping
-        The resolved order of tricks, the worker, attempts.
+        ``order``: each hook in use with its tricks as they ran. ``parameters``: trained
+        numbers of each role.
     """
 
     arm: str

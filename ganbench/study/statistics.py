@@ -10,13 +10,18 @@ step is exploratory and is not corrected.
 equivalence test is below alpha, so that any change is too small to matter; this comes first,
 since a change that is surely there and surely too small is still no reason to act, and
 ``reason`` says which it is. *helps* and *hurts*: the interval lies wholly on one side of zero
-and Holm's p is below alpha; both must agree. *n/a*: the arm does not apply, or fewer than two
-pairs have ended. *inconclusive*: the rest.
+and Holm's p is below alpha; both must agree. *n/a*: the arm does not apply, or there are fewer
+than two pairs. *inconclusive*: the rest.
+
+**Ranking last.** A trial that diverged, or that ended without a finite primary figure, is worse
+than any that has one: to leave it out would praise an arm for the seeds it survives. Where both
+trials of a pair rank last, neither is better by any known amount, and there is no pair. A
+figure of 0 is as good as it gets, and ranks first.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import expm1, inf, isfinite, log, log1p, log2
+from math import expm1, inf, isfinite, isinf, log, log1p, log2
 from statistics import fmean, median, stdev
 
 from ganbench.study.comparison import Comparison, Effect, Rate, Verdict
@@ -29,7 +34,8 @@ from ganbench.study.paired import (
     t_interval,
     wilson_interval,
 )
-from ganbench.study.planning import MOST_SEEDS, seeds_for_margin, seeds_for_power
+from ganbench.study.planning import seeds_for_margin, seeds_for_power
+from ganbench.study.reasons import Census, why_inconclusive
 from ganbench.study.results import ArmResult, Outcome, StudyResults, TrialResult
 
 Reading = Callable[[TrialResult], float | None]
@@ -37,7 +43,7 @@ Reading = Callable[[TrialResult], float | None]
 
 def compare(results: StudyResults) -> tuple[Comparison, ...]:
     """Compare every arm with the baseline; one row an arm, the baseline's first."""
-    alpha, margin = results.alpha, results.margin
+    alpha = results.alpha
     baseline, *arms = results.arms
     rows = [_describe(results, arm, baseline, alpha) for arm in arms]
     family = [row for row, arm in zip(rows, arms, strict=True) if arm.skipped is None]
@@ -45,7 +51,7 @@ def compare(results: StudyResults) -> tuple[Comparison, ...]:
     adjusted = holm([row.effect.p if row.effect else 1.0 for row in family])
     corrected = {row.arm: p for row, p in zip(family, adjusted, strict=True)}
     judged = [
-        _judge(row, arm.skipped, corrected.get(row.arm, 1.0), len(family), alpha, margin)
+        _judge(results, row, arm, corrected.get(row.arm, 1.0), len(family))
         for row, arm in zip(rows, arms, strict=True)
     ]
     itself = _describe(results, baseline, baseline, alpha)
@@ -61,7 +67,7 @@ def paired_effect(
     reading: Reading,
     alpha: float,
 ) -> Effect | None:
-    """Return an arm's effect over the seeds that have ended in both; None without any.
+    """Return an arm's effect over the seeds that give a pair; None without any.
 
     A single pair has an estimate, and an interval without ends.
 
@@ -69,20 +75,20 @@ def paired_effect(
     ----------
     arm, baseline : mapping of seed to TrialResult
     reading : callable
-        The figure of a complete trial; positive, or the pair is left out.
+        The figure of a complete trial, at least 0; None or not finite, the trial ranks last.
     alpha : float in (0, 1)
         One less the level of the interval.
     """
     differences: dict[int, float] = {}
     for seed in sorted(arm.keys() & baseline.keys()):
         ours, theirs = _logarithm(arm[seed], reading), _logarithm(baseline[seed], reading)
-        if ours is not None and theirs is not None:
-            # Both diverged: neither is better.
-            differences[seed] = 0.0 if ours == theirs else ours - theirs
+        if ours is None or theirs is None or ours == theirs == inf:
+            continue
+        differences[seed] = 0.0 if ours == theirs else ours - theirs
     if not differences:
         return None
     values = list(differences.values())
-    if any("diverged" in (arm[s].outcome, baseline[s].outcome) for s in differences):
+    if any(isinf(value) for value in values):
         estimate, low, high = signed_rank_interval(values, alpha)
         p, exact = sign_flip_test(signed_ranks(values))
         return Effect(differences, estimate, low, high, p, "signed rank", exact)
@@ -99,11 +105,13 @@ def relative_change(difference: float) -> float:
 
 
 def _logarithm(trial: TrialResult, reading: Reading) -> float | None:
-    """Return a trial's log figure, inf if it diverged, None if it cannot be part of a pair."""
-    if trial.outcome == "diverged":
+    """Return a trial's log figure, inf if it ranks last, None if it is no result."""
+    if trial.outcome in ("failed", "pending"):
+        return None
+    value = reading(trial) if trial.outcome == "complete" else None
+    if value is None or not isfinite(value):
         return inf
-    value = reading(trial)
-    return log(value) if value is not None and isfinite(value) and value > 0 else None
+    return log(value) if value > 0 else -inf
 
 
 def _describe(
@@ -114,7 +122,8 @@ def _describe(
     ours, theirs = results.of_arm(arm.name), results.of_arm(baseline.name)
     complete = [trial for trial in ours.values() if trial.outcome == "complete"]
     ended = [trial for trial in ours.values() if trial.outcome in ("complete", "diverged")]
-    finals = [value for t in complete if (value := t.final(primary)) is not None]
+    ends = [trial.final(primary) for trial in complete]
+    finals = [value for value in ends if value is not None and isfinite(value)]
     speeds = {t.seed: t.seconds_per_step for t in complete if t.seconds_per_step}
     ratios = [
         speed / reference
@@ -165,35 +174,52 @@ def _count_outcomes(
 
 
 def _judge(
-    row: Comparison,
-    skipped: str | None,
-    p_holm: float,
-    family: int,
-    alpha: float,
-    margin: float,
+    results: StudyResults, row: Comparison, arm: ArmResult, p_holm: float, family: int
 ) -> Comparison:
     """Return the row with its verdict, by the rules at the top of this module."""
+    alpha, margin = results.alpha, results.margin
     effect = row.effect
-    if skipped is not None:
-        reason = f"does not apply: {skipped}"
+    if arm.skipped is not None:
+        reason = f"does not apply: {arm.skipped}"
         return replace(row, reason=reason, effect=None, best=None, area=None)
+    census = _census(results, arm)
     if effect is None or len(effect.differences) < 2:
-        return replace(row, reason="fewer than two seeds have ended in this arm and the baseline")
+        return replace(row, reason=census.why_too_few())
     row = replace(row, p_holm=p_holm)
     significant = p_holm < alpha and not effect.low <= 0 <= effect.high
     if _equivalent(effect, alpha, margin):
         kind = "a change, but one too small to matter" if significant else "too small to matter"
         text = f"{kind}: the whole interval lies within {margin:.0%} of the baseline"
-        return replace(row, verdict="no effect", reason=text)
+        return replace(row, verdict="no effect", reason=census.annotated(text))
     if significant:
         verdict: Verdict = "helps" if effect.high < 0 else "hurts"
-        return replace(row, verdict=verdict, reason="interval and corrected test agree")
+        text = "interval and corrected test agree"
+        return replace(row, verdict=verdict, reason=census.annotated(text))
     needed = _seeds_needed(effect, alpha, family, margin)
     return replace(
         row,
         verdict="inconclusive",
-        reason=_why_inconclusive(effect, p_holm, alpha, needed),
+        reason=census.annotated(why_inconclusive(effect, p_holm, alpha, needed)),
         seeds_needed=needed,
+    )
+
+
+def _census(results: StudyResults, arm: ArmResult) -> Census:
+    """Count why an arm's pairs are fewer than the seeds, or rank last."""
+    figure = results.primary
+    ours, theirs = results.of_arm(arm.name), results.of_arm(results.arms[0].name)
+
+    def last(trials: Mapping[int, TrialResult]) -> set[int]:
+        return {s for s, t in trials.items() if _logarithm(t, lambda t: t.final(figure)) == inf}
+
+    complete = {seed for seed, trial in ours.items() if trial.outcome == "complete"}
+    return Census(
+        figure=figure,
+        seeds=len(results.seeds),
+        ours=_count_outcomes(results, arm, ours),
+        theirs=_count_outcomes(results, results.arms[0], theirs),
+        undefined=len(last(ours) & complete),
+        both_last=len(last(ours) & last(theirs)),
     )
 
 
@@ -226,18 +252,3 @@ def _seeds_needed(effect: Effect, alpha: float, family: int, margin: float) -> i
         counts.append(None if count is None else max(count, fewest))
     found = [max(count, len(values) + 1) for count in counts if count is not None]
     return min(found) if found else None
-
-
-def _why_inconclusive(effect: Effect, p_holm: float, alpha: float, needed: int | None) -> str:
-    if effect.low <= 0 <= effect.high:
-        why = "the interval holds both better and worse"
-    elif p_holm >= alpha:
-        why = f"the corrected test does not reach {alpha:g}"
-    else:
-        why = "interval and test disagree"
-    pairs = len(effect.differences)
-    if needed is None:
-        return f"{why}; over {MOST_SEEDS} seeds would be needed"
-    more = needed - pairs
-    seeds = "1 more seed" if more == 1 else f"{more} more seeds"
-    return f"{why}; about {seeds} would be needed ({needed} in all)"

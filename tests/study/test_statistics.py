@@ -240,6 +240,21 @@ def test_seeds_for_power_and_margin_are_the_fewest():
     assert seeds_for_margin(0.2, 0.1, 0.05, 0.05) is None
 
 
+def test_where_no_number_of_seeds_will_do_the_plan_says_so():
+    # The smallest p of all is that of 20 pairs, 2 / 2^20 = 1.9e-6.
+    assert seeds_to_conclude(1, 1e-6) is None
+    never = plan(10, 6, 1e-5)
+    assert (never.seeds_needed, never.can_conclude, never.detectable) == (None, False, None)
+    assert "No number of seeds can tell 6 arms" in never.text
+
+
+def test_between_the_exact_and_the_drawn_tests_smallest_p_only_twenty_seeds_will_do():
+    # 2 / 2^20 < 3e-6 < 1 / 200,000
+    assert seeds_to_conclude(1, 3e-6) == 20
+    assert seeds_for_power(inf, 3e-6) == 20
+    assert "20 seeds can give" in plan(30, 1, 3e-6).text
+
+
 def test_a_plan_refuses_what_makes_no_sense():
     with pytest.raises(ValueError, match="-1"):
         plan(-1, 3, 0.05)
@@ -343,25 +358,86 @@ def test_an_arm_that_always_diverges_hurts_without_limit():
     assert relative_change(row.effect.estimate) == inf
 
 
-def test_pairs_in_which_both_diverged_favour_neither():
-    seeds = range(6)
+def test_arms_that_diverge_wherever_the_baseline_does_get_no_verdict():
+    seeds = range(10)
     base = [trial("baseline", s, outcome="diverged") for s in seeds]
     arm = [trial("arm", s, outcome="diverged") for s in seeds]
     row = compare(study_of({"baseline": base, "arm": arm}, seeds))[1]
-    assert set(row.effect.differences.values()) == {0.0}
-    assert row.effect.p == 1.0
+    assert (row.verdict, row.effect, row.left_out) == ("n/a", None, 10)
+    assert "at 10 of 10 seeds neither the arm nor the baseline has a finite fid" in row.reason
 
 
-def test_failed_pending_and_unmeasured_trials_leave_their_pair_out_and_are_counted():
+def test_a_pair_in_which_both_diverged_says_nothing_about_size():
+    seeds = range(10)
+    base = [trial("baseline", s, BASE[s]) for s in range(4)]
+    arm = [trial("arm", s, v) for s, v in enumerate(scaled(1.0)[:4])]
+    base += [trial("baseline", s, outcome="diverged") for s in range(4, 10)]
+    arm += [trial("arm", s, outcome="diverged") for s in range(4, 10)]
+    row = compare(study_of({"baseline": base, "arm": arm}, seeds))[1]
+    # Four pairs give an equivalence test no p below 1 / 2^4, which is above 0.05.
+    assert sorted(row.effect.differences) == [0, 1, 2, 3]
+    assert row.verdict == "inconclusive"
+    assert "at 6 of 10 seeds neither" in row.reason
+
+
+@pytest.mark.parametrize("lost", [None, inf, float("nan")])
+def test_a_complete_trial_without_a_finite_figure_ranks_last(lost):
+    seeds = range(10)
+    base = [trial("baseline", s, BASE[s]) for s in seeds]
+    finals = scaled(0.5)
+    arm = [trial("arm", s, finals[s]) for s in range(7)]
+    for seed in (7, 8, 9):
+        points = (EvaluationPoint(100, 1.0, {} if lost is None else {"fid": lost}, "healthy", {}),)
+        arm.append(TrialResult("arm", seed, "k", "complete", points, 1.0, 1.0, 100))
+    row = compare(study_of({"baseline": base, "arm": arm}, seeds))[1]
+    # The seven survivors alone would give p = 2 / 2^7 and "helps".
+    assert row.effect.method == "signed rank"
+    assert [row.effect.differences[s] for s in (7, 8, 9)] == [inf] * 3
+    assert row.effect.p == sign_flip_test([-1, -2, -3, -4, -5, -6, -7, 9, 9, 9])[0]
+    assert (row.verdict, row.left_out) == ("inconclusive", 0)
+    assert "3 trials ended without a finite fid and rank last" in row.reason
+
+
+def test_a_figure_of_zero_ranks_first():
+    seeds = range(6)
+    base = [trial("baseline", s, BASE[s]) for s in seeds]
+    arm = [trial("arm", s, fid=0.0) for s in seeds]
+    row = compare(study_of({"baseline": base, "arm": arm}, seeds))[1]
+    assert set(row.effect.differences.values()) == {-inf}
+    assert row.verdict == "helps"
+    both = [trial("arm", s, fid=0.0) for s in seeds]
+    equal = [trial("baseline", s, fid=0.0) for s in seeds]
+    row = compare(study_of({"baseline": equal, "arm": both}, seeds))[1]
+    assert (row.effect.estimate, row.verdict) == (0.0, "no effect")
+
+
+def test_failed_and_pending_trials_leave_their_pair_out_and_are_counted():
     seeds = range(10)
     base = [trial("baseline", s, BASE[s]) for s in range(9)]
     arm = [trial("arm", s, v) for s, v in enumerate(scaled(0.7))]
     arm[0] = trial("arm", 0, outcome="failed")
-    arm[1] = trial("arm", 1, fid=0.0)
     row = compare(study_of({"baseline": base, "arm": arm}, seeds))[1]
-    assert sorted(row.effect.differences) == [2, 3, 4, 5, 6, 7, 8]
-    assert row.left_out == 3
+    assert sorted(row.effect.differences) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert row.left_out == 2
     assert row.outcomes == {"complete": 9, "failed": 1, "diverged": 0, "pending": 0}
+
+
+def test_an_arm_without_pairs_says_whether_trials_failed_or_are_pending():
+    seeds = range(4)
+    arms = {
+        "baseline": [trial("baseline", s, BASE[s]) for s in seeds],
+        "broken": [trial("broken", s, outcome="failed") for s in seeds],
+        "waiting": [],
+        "both": [trial("both", s, outcome="failed") for s in range(3)],
+    }
+    reasons = {row.arm: row.reason for row in compare(study_of(arms, seeds))}
+    assert reasons["broken"] == "failed: 4 of 4 trials"
+    assert reasons["waiting"] == "pending: 4 of 4 trials"
+    assert reasons["both"] == "failed: 3 of 4 trials; pending: 1 of 4 trials"
+    broken = [trial("baseline", s, outcome="failed") for s in seeds]
+    arm = [trial("arm", s, 1.0) for s in seeds]
+    row = compare(study_of({"baseline": broken, "arm": arm}, seeds))[1]
+    assert row.reason == "baseline failed: 4 of 4 trials"
 
 
 def test_a_single_seed_gives_an_estimate_and_no_verdict():
