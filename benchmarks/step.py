@@ -20,7 +20,7 @@ from torchvision import transforms
 from ganbench.config.model import Component, Latent
 from ganbench.plugin import Data, Host
 from ganbench.testing import tiny_config, tiny_data
-from ganbench.training import Trial, torch_device
+from ganbench.training import Trial
 
 BATCH, LATENT, STEPS, ITEMS = 64, 64, 20, 4096
 NETWORKS: dict[str, tuple[str, dict[str, int], tuple[int, ...]]] = {
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    device = torch_device(options.device)
+    device = torch.device(options.device)
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, {device}, batch {BATCH}, {options.rounds} rounds", end=" ")
     print(f"of {STEPS} steps, medians in ms a step")

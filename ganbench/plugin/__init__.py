@@ -39,6 +39,7 @@ from ganbench.plugin.spec import (
     OptimizerSpec,
     Role,
     TrainingSpec,
+    keep_weights,
 )
 from ganbench.plugin.step import Discriminate, DiscriminatorStep, Features, GeneratorStep
 from ganbench.plugin.trick import Stage, Trick, TrickModule, TrickParameters
@@ -88,5 +89,6 @@ __all__ = [
     "TrickParameters",
     "UnknownPluginError",
     "hookimpl",
+    "keep_weights",
     "search_ranges",
 ]

@@ -23,6 +23,7 @@ from ganbench.plugin.errors import GanbenchError
 from ganbench.plugin.methods import method_slip
 from ganbench.plugin.metric import Extractor, Metric
 from ganbench.plugin.objective import Objective
+from ganbench.plugin.parameters import describe_invalid
 from ganbench.plugin.trick import Trick
 
 Kind = Literal["architecture", "objective", "trick", "dataset", "extractor", "metric"]
@@ -306,10 +307,7 @@ def _shown(source: str | Path) -> str:
 
 def _describe(error: BaseException) -> str:
     if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{error.title}.{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item['input']!r}"
-            for item in error.errors(include_url=False)
-        )
+        return f"{error.title}: {describe_invalid(error)}"
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {text}"
 
@@ -326,6 +324,12 @@ def _check_class(kind: Kind, cls: type[Any], source: str) -> None:
         raise PluginError(
             f"{source}: the trick {plugin.name!r} declares no `neutral`, the "
             f"{cls.__name__}.Parameters at which it must be the identity"
+        )
+    if kind == "metric" and not set(plugin.lower_is_better) <= plugin.figures.keys():
+        unknown = ", ".join(sorted(set(plugin.lower_is_better) - plugin.figures.keys()))
+        raise PluginError(
+            f"{source}: the metric {plugin.name!r} names {unknown} in `lower_is_better`, which "
+            f"is not among its figures: {', '.join(plugin.figures)}"
         )
     slip = method_slip(cls, base)
     if slip is not None:

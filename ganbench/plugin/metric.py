@@ -11,6 +11,19 @@ from ganbench.plugin.dataset import Data, Progress
 from ganbench.plugin.parameters import Parameters
 
 
+def can_classify(data: Data) -> tuple[bool, str]:
+    """Say whether the study's classifier can be trained on the data, and if not, why."""
+    if not data.is_image:
+        return False, "a classifier takes images, and these are points"
+    if data.labels is None:
+        return False, "a classifier is trained on labels, and these images have none"
+    if len(torch.unique(data.labels)) < 2:
+        return False, "a classifier needs images of two classes or more"
+    if int(data.labels.bincount().max()) < 2:
+        return False, "a classifier needs classes of two images or more"
+    return True, ""
+
+
 class ExtractorParameters(Parameters):
     """Base of an extractor's parameters."""
 
@@ -46,7 +59,7 @@ class ExtractorContext(ABC):
         Raises
         ------
         DataError
-            If the data are not images of two classes or more.
+            If the data are none that ``can_classify`` takes.
         """
 
     @abstractmethod
@@ -142,6 +155,11 @@ class Metric:
     Parameters: ClassVar[type[MetricParameters]] = MetricParameters
     figures: ClassVar[Mapping[str, str]] = {}
     """Each figure's key and what it means, with its unit and range."""
+    lower_is_better: ClassVar[tuple[str, ...]] = ()
+    """Keys of the figures that a study may be judged by: lower is better, none below 0.
+
+    Verdicts compare logarithms, and rank a trial last in which the figure is undefined.
+    """
 
     def __init__(self, parameters: MetricParameters) -> None:
         self.parameters: Any = parameters

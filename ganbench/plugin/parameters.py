@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 __all__ = ["Annotated", "Field", "Parameters", "Search", "search_ranges"]
 
@@ -44,6 +44,14 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def describe_invalid(error: ValidationError) -> str:
+    """Return what is wrong with some parameters, each with what was given, on one line."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item['input']!r}"
+        for item in error.errors(include_url=False)
     )
 
 

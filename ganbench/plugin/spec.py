@@ -106,23 +106,45 @@ class BuildContext:
     discriminator: nn.Module | None = None
 
 
+def keep_weights(module: nn.Module) -> nn.Module:
+    """Mark a module, and all in it, as initialised: the builder leaves its weights alone.
+
+    Layers that a trick adds get initial weights from the architecture, drawn from a stream
+    of the layer's name. A trick that chose the weights itself (zeros, say) says so with this.
+    """
+    for layer in module.modules():
+        object.__setattr__(layer, "_ganbench_keep_weights", True)
+    return module
+
+
+def keeps_weights(module: nn.Module) -> bool:
+    """Say whether a layer was marked by ``keep_weights``."""
+    return getattr(module, "_ganbench_keep_weights", False) is True
+
+
 @dataclass
 class Buffers(MutableMapping[str, Tensor]):
     """A trick's own tensors and its own random stream, for one adversarial pair.
 
     Tensors are declared once by ``Trick.make_buffers`` and from then on only *filled*
     (``buf["sigma"].fill_(0.1)``), so that a step compiled or captured around them stays
-    valid. They are saved and restored with the trial.
+    valid. They are saved and restored with the trial. Assigning to a declared one copies
+    into it; assigning to another is a ``KeyError``.
 
     Attributes
     ----------
     generator : torch.Generator
-        The trick's random stream. Nobody else draws from it; draw from no other.
+        The trick's random stream. Nobody else draws from it; draw from no other. D's half
+        of a step, G's half, calls through ``discriminate`` and evaluations each have their
+        own, so that a trick that asks D once more moves nobody's draws.
+    role : {"discriminator", "generator"} or None
+        Whose half of the step the hook is called in; None outside of both.
     modules : dict of str to Module
         What ``Trick.make_modules`` built for this pair.
     """
 
     generator: torch.Generator
+    role: Role | None = None
     modules: dict[str, nn.Module] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
@@ -130,10 +152,12 @@ class Buffers(MutableMapping[str, Tensor]):
         return self.tensors[key]
 
     def __setitem__(self, key: str, value: Tensor) -> None:
-        self.tensors[key] = value
+        if key not in self.tensors:
+            raise KeyError(f"no buffer {key!r} was declared by make_buffers, so it would be lost")
+        self.tensors[key].copy_(value)
 
     def __delitem__(self, key: str) -> None:
-        del self.tensors[key]
+        raise TypeError("a declared buffer lasts as long as the trial")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.tensors)

@@ -28,10 +28,13 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class TrickModule:
-    """A module that a trick brings, and the optimizer role that trains it."""
+    """A module that a trick brings, and the optimizer role that trains it.
+
+    With the role None nothing trains it; it is saved and restored all the same.
+    """
 
     module: nn.Module
-    role: Role
+    role: Role | None
 
 
 class Trick:
@@ -63,7 +66,7 @@ class Trick:
     needs_targets: ClassVar[bool] = False
     """The trick changes targets in [0, 1]; n/a under an objective that has none."""
     capturable: ClassVar[bool] = True
-    """The step hooks can be compiled and captured in a CUDA graph."""
+    """The step can be compiled and captured; if not, ``execution.compile`` is not obeyed."""
 
     def __init__(self, parameters: TrickParameters) -> None:
         self.parameters: Any = parameters

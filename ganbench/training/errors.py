@@ -10,6 +10,10 @@ class NotApplicableError(GanbenchError):
     """The arm makes no sense as declared by a plugin; it is reported as n/a, with this."""
 
 
+class NonFiniteError(ArithmeticError):
+    """Samples that hold NaN or infinity: the trial has diverged."""
+
+
 class CheckpointError(GanbenchError):
     """A checkpoint that cannot be read, or belongs to another trial."""
 

@@ -161,10 +161,13 @@ def _problem(hook: str, result: Any, arguments: Sequence[Any]) -> str | None:
         return f"{_kind(result)}, expected {wanted} gradients"
     if not isinstance(result, Tensor):
         return f"{_kind(result)}, expected a tensor"
-    if hook in ("transform_latent", "transform_targets"):
-        shape = tuple(arguments[0].shape)
-        if tuple(result.shape) != shape:
-            return f"a tensor of shape {tuple(result.shape)}, expected {shape}"
+    if hook == "transform_targets":
+        # The batch may change, as packing does; the rest of the shape may not.
+        columns = arguments[0].shape[1]
+        if result.ndim != 2 or result.shape[1] != columns:
+            return f"a tensor of shape {tuple(result.shape)}, expected (batch, {columns})"
+    elif hook == "transform_latent" and result.ndim != 2:
+        return f"a tensor of shape {tuple(result.shape)}, expected (batch, latent)"
     elif hook.endswith(("_penalty", "_objective")) and result.ndim:
         return f"a tensor of shape {tuple(result.shape)}, expected a single number, shape ()"
     return None
@@ -193,7 +196,7 @@ def blame(error: BaseException, plugins: Sequence[object]) -> HookError | None:
         return error
     found: HookError | None = None
     trace: TracebackType | None = error.__traceback__
-    while trace is not None and found is None:
+    while trace is not None:  # the innermost counts: a hook may have called another's
         frame = trace.tb_frame
         for plugin in plugins:
             if frame.f_locals.get("self") is plugin:

@@ -1,13 +1,13 @@
 """Building the networks of a trial so that two arms of a seed start alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from torch import nn
 
-from ganbench.plugin import Architecture, Buffers, BuildContext, Pair, Role, Trick
-from ganbench.training.errors import NotApplicableError
+from ganbench.plugin import ROLES, Architecture, Buffers, BuildContext, Pair, Role, Trick
+from ganbench.plugin.spec import keeps_weights
+from ganbench.training.errors import HookResultError, NotApplicableError
 from ganbench.training.hooks import call_plugin, overrides
 from ganbench.training.streams import Streams, seeded
 
@@ -23,19 +23,20 @@ class BuiltPair:
         With the finished networks.
     buffers : dict of str to Buffers
         By trick.
-    modules : dict of role to ModuleDict
+    modules : dict of role or None to ModuleDict
         What tricks brought, by the role that trains it.
     """
 
     pair: Pair
     context: BuildContext
     buffers: dict[str, Buffers]
-    modules: dict[Role, nn.ModuleDict]
+    modules: dict[Role | None, nn.ModuleDict]
 
     def parameters(self, role: Role) -> list[nn.Parameter]:
         """Return what a role's optimizer trains: its network, then the tricks' modules."""
         network = self.pair.generator if role == "generator" else self.pair.discriminator
-        return [*network.parameters(), *self.modules[role].parameters()]
+        found = [*network.parameters(), *self.modules[role].parameters()]
+        return [parameter for parameter in found if parameter.requires_grad]
 
 
 def build_pairs(
@@ -69,7 +70,7 @@ def _build(
     def draw(net: nn.Module, role: str) -> None:
         for name, module in net.named_modules():
             own = list(module.parameters(recurse=False))
-            if own and module not in drawn:
+            if own and module not in drawn and not keeps_weights(module):
                 drawn.add(module)
                 with seeded("init", pair.name, role, name, seed=streams.seed):
                     architecture.initialise(module)
@@ -85,44 +86,45 @@ def _build(
     for trick in tricks:
         with seeded("construction", trick.name, seed=streams.seed):
             if overrides(trick, "transform_generator"):
-                generator = call_plugin(trick.name, trick.transform_generator, generator, context)
+                generator = _network(trick, trick.transform_generator, generator, context)
                 draw(generator, "generator")
                 context = replace(context, generator=generator)
             if overrides(trick, "transform_discriminator"):
-                discriminator = call_plugin(
-                    trick.name, trick.transform_discriminator, discriminator, context
+                discriminator = _network(
+                    trick, trick.transform_discriminator, discriminator, context
                 )
                 draw(discriminator, "discriminator")
                 context = replace(context, discriminator=discriminator)
     generator.to(context.device)
     discriminator.to(context.device)
 
-    modules: dict[Role, nn.ModuleDict] = {
-        "generator": nn.ModuleDict(),
-        "discriminator": nn.ModuleDict(),
-    }
+    modules: dict[Role | None, nn.ModuleDict] = {role: nn.ModuleDict() for role in (*ROLES, None)}
     buffers: dict[str, Buffers] = {}
     for trick in tricks:
-        stream = f"trick/{trick.name}/{pair.name}"
-        own = Buffers(streams.stream(stream))
+        own = Buffers(streams.stream(f"trick/{trick.name}/{pair.name}"))
         with seeded("init", pair.name, "trick", trick.name, seed=streams.seed):
             made = call_plugin(trick.name, trick.make_modules, context)
         for name, brought in made.items():
+            if brought.role not in modules:
+                problem = f"a module for the role {brought.role!r}, expected one of {ROLES} or None"
+                raise HookResultError(trick.name, "make_modules", problem)
             own.modules[name] = brought.module.to(context.device)
             modules[brought.role][f"{trick.name}__{name}"] = brought.module
         for name, tensor in call_plugin(trick.name, trick.make_buffers, context).items():
-            own[name] = tensor.to(context.device)
+            own.tensors[name] = tensor.to(context.device)
         buffers[trick.name] = own
     built = replace(pair, generator=generator, discriminator=discriminator)
     return BuiltPair(built, context, buffers, modules)
 
 
-def torch_device(name: str) -> torch.device:
-    """Return the device of a name; ``auto`` is CUDA, else MPS, else the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+def _network(
+    trick: Trick,
+    transform: Callable[[nn.Module, BuildContext], nn.Module],
+    net: nn.Module,
+    context: BuildContext,
+) -> nn.Module:
+    changed = call_plugin(trick.name, transform, net, context)
+    if not isinstance(changed, nn.Module):
+        problem = f"a value of type {type(changed).__name__}, expected the network"
+        raise HookResultError(trick.name, transform.__name__, problem)
+    return changed

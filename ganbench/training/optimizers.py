@@ -42,6 +42,11 @@ def make_optimizer(spec: OptimizerSpec, params: Sequence[Tensor]) -> Optimizer:
 
 
 def set_gradients(params: Sequence[nn.Parameter], grads: Sequence[Tensor]) -> None:
-    """Hand gradients to an optimizer's parameters."""
+    """Hand gradients to an optimizer's parameters, in the layout and type of each.
+
+    ``backward`` would see to that; ``autograd.grad`` gives what the last operation left,
+    perhaps expanded or transposed, and fused kernels walk both memories side by side.
+    """
     for parameter, grad in zip(params, grads, strict=True):
-        parameter.grad = grad
+        fits = grad.stride() == parameter.stride() and grad.dtype == parameter.dtype
+        parameter.grad = grad if fits else torch.empty_like(parameter).copy_(grad)

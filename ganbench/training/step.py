@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganbench.plugin import (
+    ROLES,
     Buffers,
     DiscriminatorStep,
     Features,
@@ -20,8 +22,13 @@ from ganbench.plugin import (
 from ganbench.training.hooks import CheckedHook, overrides
 from ganbench.training.networks import BuiltPair
 from ganbench.training.optimizers import set_gradients
+from ganbench.training.streams import Streams
 
 Hook = tuple[Callable[..., Any], Buffers]
+Phase = Literal["discriminator", "generator", "discriminator/extra", "generator/extra"]
+"""A half of the step, or what a trick asks D besides in that half."""
+PHASES: tuple[Phase, ...] = get_args(Phase)
+Phased = dict[str, Buffers]
 
 
 def collect(tricks: Sequence[Trick], buffers: dict[str, Buffers], name: str) -> tuple[Hook, ...]:
@@ -29,6 +36,15 @@ def collect(tricks: Sequence[Trick], buffers: dict[str, Buffers], name: str) -> 
     return tuple(
         (getattr(trick, name), buffers[trick.name]) for trick in tricks if overrides(trick, name)
     )
+
+
+def in_phase(buffers: dict[str, Buffers], phase: Phase, pair: str, streams: Streams) -> Phased:
+    """Return the tricks' buffers as one part of the step sees them: with a stream of its own."""
+    role: Role = "discriminator" if phase == "discriminator" else "generator"
+    return {
+        name: replace(own, role=role, generator=streams.stream(f"trick/{name}/{pair}/{phase}"))
+        for name, own in buffers.items()
+    }
 
 
 def checked(hooks: tuple[Hook, ...]) -> tuple[Hook, ...]:
@@ -51,6 +67,8 @@ class PairStep:
     optimizers : dict of role to Optimizer
     batch_size : int
     device : torch.device
+    streams : Streams
+        Of the trial; each half of the step gives each trick a stream of its own.
     autocast : callable () -> context manager
         Entered around the forward passes.
     compiled : bool
@@ -65,6 +83,7 @@ class PairStep:
         optimizers: dict[Role, Optimizer],
         batch_size: int,
         device: torch.device,
+        streams: Streams,
         autocast: Callable[[], AbstractContextManager[Any]],
         compiled: bool,
     ) -> None:
@@ -91,34 +110,37 @@ class PairStep:
             self._judge = torch.compile(self._judge, dynamic=False)
             self._judge_with_features = torch.compile(self._judge_with_features, dynamic=False)
 
-        self._tricks, self._buffers = tuple(tricks), built.buffers
-        self._use_hooks(lambda name: checked(self._collect(name)))
+        self._tricks = tuple(tricks)
+        self._buffers = {
+            phase: in_phase(built.buffers, phase, built.pair.name, streams) for phase in PHASES
+        }
+        self._use_hooks(lambda phase, name: checked(self._collect(phase, name)))
 
     def trust_hooks(self) -> None:
         """Call the hooks bare from now on: in the first step each result was looked at."""
         self._use_hooks(self._collect)
 
-    def _collect(self, name: str) -> tuple[Hook, ...]:
-        return collect(self._tricks, self._buffers, name)
+    def _collect(self, phase: Phase, name: str) -> tuple[Hook, ...]:
+        return collect(self._tricks, self._buffers[phase], name)
 
-    def _use_hooks(self, hooks: Callable[[str], tuple[Hook, ...]]) -> None:
-        self._latent_hooks = hooks("transform_latent")
-        self._image_hooks = (
-            *hooks("transform_images"),
-            *hooks("transform_discriminator_input"),
-        )
-        self._target_hooks = hooks("transform_targets")
-        self._penalties = {
-            "discriminator": hooks("discriminator_penalty"),
-            "generator": hooks("generator_penalty"),
+    def _use_hooks(self, hooks: Callable[[Phase, str], tuple[Hook, ...]]) -> None:
+        self._latent_hooks = {role: hooks(role, "transform_latent") for role in ROLES}
+        self._image_hooks = {
+            phase: (
+                *hooks(phase, "transform_images"),
+                *hooks(phase, "transform_discriminator_input"),
+            )
+            for phase in PHASES
         }
-        self._generator_objective = hooks("generator_objective")
-        self._gradient_hooks = hooks("transform_gradients")
-        self._after_hooks = hooks("after_optimizer_step")
+        self._target_hooks = {role: hooks(role, "transform_targets") for role in ROLES}
+        self._penalties = {role: hooks(role, f"{role}_penalty") for role in ROLES}
+        self._generator_objective = hooks("generator", "generator_objective")
+        self._gradient_hooks = {role: hooks(role, "transform_gradients") for role in ROLES}
+        self._after_hooks = {role: hooks(role, "after_optimizer_step") for role in ROLES}
 
-    def transform_latent(self, z: Tensor) -> Tensor:
+    def transform_latent(self, z: Tensor, role: Role) -> Tensor:
         """Run the latents through the chain of tricks."""
-        for hook, buffers in self._latent_hooks:
+        for hook, buffers in self._latent_hooks[role]:
             z = hook(z, buffers)
         return z
 
@@ -133,12 +155,12 @@ class PairStep:
             Latents as drawn.
         """
         real, condition = self._views(batch)
-        z = self.transform_latent(z)
+        z = self.transform_latent(z, "discriminator")
         with self.autocast():
             with torch.no_grad():
                 fake = self._call(self._generate, z, condition)
-            real = self._transform_images(real, True)
-            fake = self._transform_images(fake, False)
+            real = self._transform_images(real, True, "discriminator")
+            fake = self._transform_images(fake, False, "discriminator")
             real_logits = self._call(self._judge, real, condition)
             fake_logits = self._call(self._judge, fake, condition)
             loss = self.objective.discriminator_loss(
@@ -157,7 +179,7 @@ class PairStep:
                     fake,
                     real_logits,
                     fake_logits,
-                    self._discriminator(condition),
+                    self._discriminator(condition, "discriminator/extra"),
                 )
                 for penalty, buffers in self._penalties["discriminator"]:
                     loss = loss + penalty(step, buffers)
@@ -167,7 +189,7 @@ class PairStep:
     def train_generator(self, batch: Tensor, z: Tensor) -> Tensor:
         """Take G's half of the step and return its loss, 0-d, without gradient."""
         real, condition = self._views(batch)
-        z = self.transform_latent(z)
+        z = self.transform_latent(z, "generator")
         with self.autocast():
             fake = self._call(self._generate, z, condition)
             if not self._generator_objective and not self._penalties["generator"]:
@@ -187,7 +209,7 @@ class PairStep:
             condition,
             fake,
             real,
-            self._discriminator(condition),
+            self._discriminator(condition, "generator/extra"),
             lambda: self._adversarial_loss(fake, real, condition),
         )
         loss: Tensor
@@ -203,16 +225,20 @@ class PairStep:
     def _adversarial_loss(self, fake: Tensor, real: Tensor, condition: Tensor | None) -> Tensor:
         real_logits = None
         if self.objective.generator_needs_real:
-            real_logits = self._call(self._judge, self._transform_images(real, True), condition)
-        logits = self._call(self._judge, self._transform_images(fake, False), condition)
+            real_logits = self._call(
+                self._judge, self._transform_images(real, True, "generator"), condition
+            )
+        logits = self._call(
+            self._judge, self._transform_images(fake, False, "generator"), condition
+        )
         targets = self._targets(self._generator_targets, False, "generator")
         return self.objective.generator_loss(logits, targets, real_logits)
 
     def _discriminator(
-        self, condition: Tensor | None
+        self, condition: Tensor | None, phase: Phase
     ) -> Callable[[Tensor, bool], tuple[Tensor, Features]]:
         def discriminate(images: Tensor, is_real: bool) -> tuple[Tensor, Features]:
-            images = self._transform_images(images, is_real)
+            images = self._transform_images(images, is_real, phase)
             if condition is None:
                 return self._judge_with_features(images)
             return self._judge_with_features(images, condition)
@@ -224,13 +250,13 @@ class PairStep:
         grads: Sequence[Tensor] = torch.autograd.grad(
             loss, params, allow_unused=True, materialize_grads=True
         )
-        for hook, buffers in self._gradient_hooks:
+        for hook, buffers in self._gradient_hooks[role]:
             grads = hook(role, grads, buffers)
         set_gradients(params, grads)
         self.optimizers[role].step()
-        if self._after_hooks:
+        if self._after_hooks[role]:
             with torch.no_grad():
-                for hook, buffers in self._after_hooks:
+                for hook, buffers in self._after_hooks[role]:
                     hook(role, params, buffers)
 
     def _views(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -238,13 +264,13 @@ class PairStep:
         condition = None if self.pair.condition is None else self.pair.condition(batch)
         return real, condition
 
-    def _transform_images(self, x: Tensor, is_real: bool) -> Tensor:
-        for hook, buffers in self._image_hooks:
+    def _transform_images(self, x: Tensor, is_real: bool, phase: Phase) -> Tensor:
+        for hook, buffers in self._image_hooks[phase]:
             x = hook(x, is_real, buffers)
         return x
 
     def _targets(self, t: Tensor, is_real: bool, role: Role) -> Tensor:
-        for hook, buffers in self._target_hooks:
+        for hook, buffers in self._target_hooks[role]:
             t = hook(t, is_real, role, buffers)
         return t
 

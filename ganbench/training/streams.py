@@ -3,13 +3,9 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor
-
-LAYERS = "layers"
-"""PyTorch's global stream, from which layers such as dropout draw."""
 
 
 def derive(seed: int, *names: str) -> int:
@@ -33,10 +29,6 @@ class Streams:
         self.seed = seed
         self.device = device
         self._generators: dict[str, torch.Generator] = {}
-        outside = _global_state(device)
-        torch.manual_seed(derive(seed, LAYERS))
-        self._layers = _global_state(device)
-        _set_global_state(outside, device)
 
     def stream(self, name: str) -> torch.Generator:
         """Return the stream of a name; every call gives the same object."""
@@ -52,27 +44,36 @@ class Streams:
 
     @contextmanager
     def layers(self) -> Iterator[None]:
-        """Let the global stream be the trial's own inside, and whose it was outside."""
+        """Let PyTorch's global stream be the trial's inside, and put it back after.
+
+        Layers such as dropout draw from it, however often an arm calls them; so it is seeded
+        anew, by ``seed_layers``, for each purpose that must not depend on the one before.
+        """
         outside = _global_state(self.device)
-        _set_global_state(self._layers, self.device)
         try:
             yield
         finally:
-            self._layers = _global_state(self.device)
             _set_global_state(outside, self.device)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state of every stream made so far, and of the layers'."""
-        return {
-            "named": {name: made.get_state() for name, made in self._generators.items()},
-            LAYERS: self._layers,
-        }
+    def seed_layers(self, *names: str) -> None:
+        """Put the global stream, inside ``layers``, at the start of a purpose's stream."""
+        value = derive(self.seed, "layers", *names)
+        torch.default_generator.manual_seed(value)
+        if self.device.type == "cuda":
+            index = self.device.index
+            place = torch.cuda.current_device() if index is None else index
+            torch.cuda.default_generators[place].manual_seed(value)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(value)
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the state of every stream made so far, by name."""
+        return {name: made.get_state() for name, made in self._generators.items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take back what ``state_dict`` gave; generators handed out stay valid."""
-        for name, value in state["named"].items():
+        for name, value in state.items():
             self.stream(name).set_state(value)
-        self._layers = dict(state[LAYERS])
 
 
 @contextmanager

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganbench.config.model import TrialConfig
-from ganbench.data.images import normalise, quantise
+from ganbench.data.images import quantise
 from ganbench.data.resident import Order, Resident
 from ganbench.plugin import (
     ROLES,
+    Buffers,
     BuildContext,
     Data,
     Host,
@@ -23,9 +24,10 @@ from ganbench.plugin import (
     OptimizerSpec,
     Role,
     TrainingSpec,
+    Trick,
 )
 from ganbench.training import sampling
-from ganbench.training.errors import NotApplicableError
+from ganbench.training.errors import HookResultError, NonFiniteError, NotApplicableError
 from ganbench.training.hooks import (
     blame,
     call_plugin,
@@ -60,7 +62,11 @@ class Trial:
     seconds : float
         Training time so far, over all sessions.
     diverged_at : int or None
-        The first step, counted from 1, whose losses were not finite.
+        The first step, counted from 1, whose losses were not finite; the last step if then a
+        weight is not.
+    compiled : bool
+        Whether the networks run through ``torch.compile``; then ``seconds`` leaves out the
+        first step of a session, in which they are compiled.
     order : dict of str to list of str
         For each hook in use, the tricks that implement it, as they run.
 
@@ -79,6 +85,7 @@ class Trial:
         self.steps, self.step = config.steps, 0
         self.seconds = 0.0
         self.diverged_at: int | None = None
+        self._warm = False
         self.streams = Streams(seed, device)
         self.tricks = create_tricks(config.tricks, host)
         self.order = resolved_order(self.tricks)
@@ -88,7 +95,8 @@ class Trial:
         self.objective: Objective = host.create(
             "objective", config.objective.name, config.objective.parameters
         )
-        self._plugins = (*self.tricks, self.architecture, self.objective)
+        # A step that cannot be captured runs eagerly; the trial's details say which it was.
+        self.compiled = config.execution.compile and all(t.capturable for t in self.tricks)
         self._resident = Resident(data, device)
         self.context = self._configure(data)
         self.pairs: tuple[BuiltPair, ...] = build_pairs(
@@ -103,8 +111,9 @@ class Trial:
                 optimizers,
                 self.context.spec.batch_size,
                 device,
+                self.streams,
                 self._autocast,
-                config.execution.compile,
+                self.compiled,
             )
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]
@@ -137,11 +146,14 @@ class Trial:
             with self.streams.layers():
                 for step in range(start, end):
                     self._train_step(step)
-                    if step == start:
+                    if not self._warm:
+                        self._warm = True
                         for pair_step in self._steps:
                             pair_step.trust_hooks()
+                        if self.compiled:
+                            began = time.perf_counter()
         except Exception as error:
-            blamed = blame(error, self._plugins)
+            blamed = blame(error, (*self.tricks, self.architecture, self.objective))
             if blamed is not None:
                 raise blamed from error
             raise
@@ -150,6 +162,16 @@ class Trial:
         self.step = end
         if not finite.all():
             self.step = self.diverged_at = start + int(finite.long().argmin()) + 1
+        elif end == self.steps and not self._weights_are_finite():
+            self.diverged_at = end
+
+    def _weights_are_finite(self) -> bool:
+        return all(
+            bool(parameter.isfinite().all())
+            for built in self.pairs
+            for role in ROLES
+            for parameter in built.parameters(role)
+        )
 
     def losses(self, since: int) -> dict[str, float]:
         """Return the mean losses of each pair and role over the steps after ``since``."""
@@ -173,30 +195,49 @@ class Trial:
         Returns
         -------
         Tensor, shape (count, *shape)
+
+        Raises
+        ------
+        NonFiniteError
+            If a sample holds NaN or infinity: the trial has diverged.
+        HookError
+            If a plugin's hook raises.
         """
         generators = {built.pair.name: self._sampling_generator(built) for built in self.pairs}
+        settings = self.config.evaluation
+        # Statistics of the batch need whole batches, the last one too.
+        whole = -(-count // settings.batch_size) * settings.batch_size
+        drawn = whole if settings.batch_norm == "batch" else count
         with self.streams.layers(), self._autocast():
-            images = sampling.sample(
+            self.streams.seed_layers("evaluation")
+            images = call_plugin(
+                self.architecture.name,
+                sampling.sample,
                 self.architecture,
                 generators,
-                self._evaluation_latents(count),
-                self.config.evaluation.batch_size,
-                self.config.evaluation.batch_norm,
-            )
-        return quantise(images) if self.context.spec.is_image else images.float()
+                self._evaluation_latents(drawn),
+                settings.batch_size,
+                settings.batch_norm,
+            )[:count].float()
+        if not images.isfinite().all():
+            raise NonFiniteError(f"samples are not finite after step {self.step}")
+        return quantise(images) if self.context.spec.is_image else images
 
     def extra_figures(self) -> dict[str, float]:
         """Return the figures that tricks report of their own, as ``trick.figure``."""
         figures: dict[str, float] = {}
         for trick in self.tricks:
-            if overrides(trick, "on_evaluate"):
-                for built in self.pairs:
-                    own = call_plugin(
-                        trick.name, trick.on_evaluate, built.context, built.buffers[trick.name]
-                    )
-                    figures.update(
-                        {_figure(built.pair.name, f"{trick.name}.{k}"): own[k] for k in own}
-                    )
+            if not overrides(trick, "on_evaluate"):
+                continue
+            for built in self.pairs:
+                nets = [built.pair.generator, built.pair.discriminator]
+                mode = sampling.sampling_mode(nets, self.config.evaluation.batch_norm)
+                with self.streams.layers(), torch.no_grad(), mode:
+                    self.streams.seed_layers("evaluation", trick.name)
+                    buffers = self._evaluation_buffers(built, trick)
+                    own = call_plugin(trick.name, trick.on_evaluate, built.context, buffers)
+                for key, value in own.items():
+                    figures[_figure(built.pair.name, f"{trick.name}.{key}")] = value
         return figures
 
     def parameter_counts(self) -> dict[str, int]:
@@ -210,13 +251,14 @@ class Trial:
     def _train_step(self, step: int) -> None:
         for hook, buffers in self._schedules:
             hook(step, buffers)
-        batch = normalise(self._resident.items[self.batches.next()])
+        batch = self._resident.batch(self.batches.next())
         for index, pair_step in enumerate(self._steps):
             name = pair_step.pair.name
             for column, role, train in (
                 (1, "discriminator", pair_step.train_discriminator),
                 (0, "generator", pair_step.train_generator),
             ):
+                self.streams.seed_layers(name, role, str(step))
                 self.loss_log[step, index, column] = train(batch, self._latents(name, role))
 
     def _latents(self, pair: str, role: str) -> Tensor:
@@ -227,10 +269,14 @@ class Trial:
         z = sampling.draw_latents(self.context.spec, count, self.streams.fresh("evaluation"))
         for trick in self.tricks:
             if overrides(trick, "transform_latent"):
-                buffers = self.pairs[0].buffers[trick.name]
-                stream = self.streams.fresh("evaluation", "trick", trick.name)
-                z = trick.transform_latent(z, sampling.with_stream(buffers, stream))
+                buffers = self._evaluation_buffers(self.pairs[0], trick)
+                z = call_plugin(trick.name, trick.transform_latent, z, buffers)
         return z
+
+    def _evaluation_buffers(self, built: BuiltPair, trick: Trick) -> Buffers:
+        """Return a trick's buffers with a stream that stands at its start at every call."""
+        stream = self.streams.fresh("evaluation", "trick", trick.name, built.pair.name)
+        return sampling.with_stream(built.buffers[trick.name], stream)
 
     def _sampling_generator(self, built: BuiltPair) -> nn.Module:
         for trick in self.tricks:
@@ -258,7 +304,13 @@ class Trial:
         )
         for trick in self.tricks:
             if overrides(trick, "configure"):
-                spec = call_plugin(trick.name, trick.configure, spec)
+                before, spec = spec, call_plugin(trick.name, trick.configure, spec)
+                if (spec.shape, spec.steps) != (before.shape, before.steps):
+                    raise HookResultError(
+                        trick.name,
+                        "configure",
+                        "another shape or number of steps, which are the study's",
+                    )
         context = BuildContext(
             spec=spec,
             pair="main",
@@ -314,7 +366,7 @@ def trial_parts(trial: Trial) -> Mapping[str, Any]:
     return {
         "generators": [built.pair.generator for built in trial.pairs],
         "discriminators": [built.pair.discriminator for built in trial.pairs],
-        "modules": [built.modules[role] for built in trial.pairs for role in ROLES],
+        "modules": [built.modules[role] for built in trial.pairs for role in (*ROLES, None)],
         "optimizers": [made[role] for made in trial.optimizers for role in ROLES],
         "tricks": list(trial.tricks),
     }

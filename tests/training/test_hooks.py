@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganbench.plugin import Host, Stage, Trick, TrickParameters
+from ganbench.plugin import Host, Stage, Trick, TrickModule, TrickParameters
 from ganbench.testing import tiny_config, tiny_data
 from ganbench.training import HookError, NotApplicableError, Trial
 from ganbench.training.hooks import create_tricks, order, resolved_order
@@ -121,8 +121,8 @@ def test_feature_matching_on_a_missing_block_says_which_there_are():
         ),
         (
             "transform_targets",
-            lambda self, t, is_real, role, buf: t[:1],
-            r"slips\.transform_targets returned a tensor of shape \(1, 1\), expected \(8, 1\)",
+            lambda self, t, is_real, role, buf: t[:, 0],
+            r"slips\.transform_targets returned a tensor of shape \(8,\), expected \(batch, 1\)",
         ),
         (
             "discriminator_penalty",
@@ -169,3 +169,61 @@ def test_evaluation_hooks_see_the_tricks_buffers():
 
     running = trial(make("sums", make_buffers=make_buffers, on_evaluate=on_evaluate))
     assert running.extra_figures() == {"sums.sum": 2.5}
+
+
+def test_the_innermost_hook_is_blamed():
+    def generator_objective(self, step, buf):
+        return step.adversarial_loss()
+
+    def transform_images(self, x, is_real, buf):
+        if buf.role == "generator":
+            raise ValueError("boom")
+        return x
+
+    outer = make("outer", generator_objective=generator_objective)
+    inner = make("inner", transform_images=transform_images)
+    with pytest.raises(HookError, match=r"inner\.transform_images raised ValueError: boom"):
+        trial(outer, inner).advance(1)
+
+
+def test_configure_may_not_change_the_studys_steps():
+    def configure(self, spec):
+        return spec.with_changes(steps=3)
+
+    with pytest.raises(HookError, match=r"hasty\.configure returned another shape or number of"):
+        trial(make("hasty", configure=configure))
+
+
+def test_a_transform_that_forgets_to_return_is_named():
+    def transform_generator(self, net, ctx):
+        net.eval()
+
+    with pytest.raises(HookError, match=r"forgets\.transform_generator returned a value of type"):
+        trial(make("forgets", transform_generator=transform_generator))
+
+
+def test_a_module_for_an_unknown_role_is_refused():
+    def make_modules(self, ctx):
+        return {"q": TrickModule(torch.nn.Linear(1, 1), "q")}
+
+    with pytest.raises(HookError, match="a module for the role 'q'"):
+        trial(make("roles", make_modules=make_modules))
+
+
+def test_hooks_know_whose_half_they_are_called_in():
+    seen = set()
+
+    def transform_images(self, x, is_real, buf):
+        seen.add((buf.role, is_real))
+        return x
+
+    trial(make("sees", transform_images=transform_images)).advance(1)
+    assert seen == {("discriminator", True), ("discriminator", False), ("generator", False)}
+
+
+def test_a_buffer_that_was_not_declared_is_refused_at_once():
+    def before_step(self, step, buf):
+        buf["late"] = torch.zeros(1)
+
+    with pytest.raises(HookError, match="no buffer 'late' was declared by make_buffers"):
+        trial(make("late", before_step=before_step)).advance(1)

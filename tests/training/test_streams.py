@@ -30,18 +30,21 @@ def test_the_derived_seed_is_the_hash_that_the_design_states():
 def test_state_goes_on_bit_for_bit():
     streams = Streams(1, CPU)
     torch.rand(3, generator=streams.stream("a"))
-    with streams.layers():
-        torch.rand(3)
     state = streams.state_dict()
     expected = torch.rand(3, generator=streams.stream("a"))
-    with streams.layers():
-        expected_layers = torch.rand(3)
-
     restored = Streams(1, CPU)
     restored.load_state_dict(state)
     assert torch.equal(torch.rand(3, generator=restored.stream("a")), expected)
-    with restored.layers():
-        assert torch.equal(torch.rand(3), expected_layers)
+
+
+def test_layers_draw_alike_for_a_purpose_whatever_was_drawn_before():
+    streams, draws = Streams(1, CPU), []
+    for before in (0, 7):
+        with streams.layers():
+            torch.rand(before)
+            streams.seed_layers("main", "generator", "3")
+            draws.append(torch.rand(4))
+    assert torch.equal(*draws)
 
 
 def test_the_layers_stream_leaves_the_global_one_alone():
@@ -49,6 +52,7 @@ def test_the_layers_stream_leaves_the_global_one_alone():
     before = torch.get_rng_state()
     streams = Streams(1, CPU)
     with streams.layers():
+        streams.seed_layers("evaluation")
         torch.rand(10)
     with seeded("init", seed=1):
         torch.rand(10)

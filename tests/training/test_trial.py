@@ -1,12 +1,16 @@
 """A trial's pairing, sampling, checkpoints and settings."""
 
+import shutil
+from copy import deepcopy
+
 import pytest
 import torch
+from torch import nn
 
 from ganbench.config.model import Execution, Latent, Optimizer, Optimizers
-from ganbench.plugin import Host
+from ganbench.plugin import Host, Trick, TrickModule, TrickParameters, keep_weights
 from ganbench.testing import STEPS, differing, tiny_config, tiny_data, weights
-from ganbench.training import CheckpointError, Trial, load, save
+from ganbench.training import CheckpointError, NonFiniteError, Trial, load, save
 
 CPU = torch.device("cpu")
 ALL = {
@@ -151,3 +155,135 @@ def test_the_losses_are_means_since_a_step():
     assert running.losses(2)["generator"] == pytest.approx(
         running.loss_log[2:4, 0, 0].mean().item()
     )
+
+
+def test_samples_that_are_not_finite_are_a_divergence_and_no_black_images():
+    running = trial()
+    with torch.no_grad():
+        next(running.pairs[0].pair.generator.parameters()).fill_(float("nan"))
+    with pytest.raises(NonFiniteError):
+        running.sample(8)
+
+
+def test_weights_that_are_not_finite_after_the_last_step_are_a_divergence():
+    class Breaks(Trick):
+        name = "breaks"
+        neutral = TrickParameters()
+
+        def transform_gradients(self, role, grads, buf):
+            return [g * buf["factor"] for g in grads] if role == "generator" else grads
+
+        def make_buffers(self, ctx):
+            return {"factor": torch.tensor(1.0)}
+
+        def before_step(self, step, buf):
+            if step == STEPS - 1:
+                buf["factor"].fill_(float("inf"))
+
+    config = tiny_config({"breaks": {}})
+    running = Trial(config, 0, tiny_data(), Host(classes=[Breaks]), CPU)
+    running.advance(STEPS)
+    assert running.loss_log.isfinite().all()
+    assert running.diverged_at == STEPS
+
+
+class NoisyLayers(Trick):
+    name = "noisy_layers"
+    neutral = TrickParameters()
+
+    def transform_generator(self, net, ctx):
+        class Noise(nn.Module):
+            def forward(self, x):
+                return x + torch.randn_like(x)
+
+        return nn.Sequential(Noise(), net)
+
+    def on_evaluate(self, ctx, buf):
+        z = torch.randn(4, 4, generator=buf.generator)
+        return {"mean": ctx.generator(z).mean().item()}
+
+
+def test_sampling_leaves_layers_that_draw_undisturbed_and_repeats_itself():
+    def noisy():
+        config = tiny_config({"noisy_layers": {}})
+        return Trial(config, 0, tiny_data(), Host(classes=[NoisyLayers]), CPU)
+
+    asked, left_alone = noisy(), noisy()
+    for running in (asked, left_alone):
+        running.advance(2)
+        if running is asked:
+            assert torch.equal(running.sample(16), running.sample(16))
+            torch.rand(3)
+            assert running.extra_figures() == running.extra_figures()
+        running.advance(STEPS)
+    assert differing(weights(asked), weights(left_alone)) == []
+
+
+def test_statistics_of_the_batch_are_of_whole_batches():
+    evaluation = tiny_config().evaluation.model_copy(update={"batch_norm": "batch"})
+    running = trial(
+        {"batch_norm": {"placement": "both"}}, architecture="mlp", evaluation=evaluation
+    )
+    assert running.sample(17).shape == (17, 1, 8, 8)  # 8 + 8 + 1: one is too few for statistics
+
+
+def test_weights_that_a_trick_chose_are_kept():
+    class Added(Trick):
+        name = "added"
+        neutral = TrickParameters()
+
+        def transform_discriminator(self, net, ctx):
+            layer = nn.Conv2d(8, 8, 1)
+            nn.init.zeros_(layer.weight)
+            net.blocks.add_module("added", keep_weights(layer))
+            return net
+
+    config = tiny_config({"added": {}})
+    running = Trial(config, 0, tiny_data(), Host(classes=[Added]), CPU)
+    assert running.pairs[0].pair.discriminator.blocks.added.weight.abs().max() == 0
+
+
+def test_a_module_without_a_role_is_saved_and_not_trained(tmp_path):
+    class Average(Trick):
+        name = "average"
+        neutral = TrickParameters()
+
+        def make_modules(self, ctx):
+            copy = deepcopy(ctx.generator).requires_grad_(False)
+            return {"copy": TrickModule(copy, None)}
+
+        def after_optimizer_step(self, role, params, buf):
+            if role == "generator":
+                for mean, new in zip(buf.modules["copy"].parameters(), params, strict=True):
+                    mean.lerp_(new, 0.1)
+
+        def sampling_generator(self, ctx, buf):
+            return buf.modules["copy"]
+
+    def averaged():
+        config = tiny_config({"average": {}})
+        return Trial(config, 0, tiny_data(), Host(classes=[Average]), CPU)
+
+    whole, half, rest = averaged(), averaged(), averaged()
+    whole.advance(STEPS)
+    half.advance(3)
+    save(half, tmp_path / "t.pt")
+    load(rest, tmp_path / "t.pt")
+    rest.advance(STEPS)
+    assert torch.equal(whole.sample(8), rest.sample(8))
+    assert differing(weights(whole), weights(rest)) == []
+    assert "main.modules.None.average__copy.project.linear.weight" in weights(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not any(shutil.which(name) for name in ("c++", "g++", "clang++")), reason="no C++ compiler"
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_compiled_steps_are_the_eager_ones():
+    eager = trial(architecture="dcgan-transpose")
+    compiled = trial(architecture="dcgan-transpose", execution=Execution(compile=True))
+    eager.advance(3)
+    compiled.advance(3)
+    assert compiled.compiled
+    torch.testing.assert_close(compiled.loss_log, eager.loss_log, rtol=1e-4, atol=1e-5)
