@@ -9,6 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from ganbench.study import journal
+from ganbench.study.archive import Archive
 from ganbench.study.journal import JournalFile, LedgerError
 from ganbench.study.ledger import Definition, Ledger
 from ganbench.study.records import Cell, Ending, settle
@@ -214,3 +215,34 @@ def test_the_lock_of_a_killed_process_does_not_block(tmp_path):
     holder.wait()
     holder.stdout.close()
     assert ledger.claim().arm == "baseline"  # would hang
+
+
+def test_a_worker_of_an_earlier_run_adds_nothing_to_a_ledger_started_afresh(tmp_path):
+    archive = Archive(tmp_path)
+    orphan = Ledger(archive.folder, TWO_ARMS)
+    orphan.queue(cells(TWO_ARMS, seeds=(0,), fingerprint="old"))
+    claim = orphan.claim()
+    archive.clear()
+    fresh = Ledger(archive.folder, TWO_ARMS)
+    fresh.queue(cells(TWO_ARMS, seeds=(0,), fingerprint="new"))
+    assert fresh.claim().number == claim.number  # the same number, and another trial
+    before = archive.journal.read_bytes()
+    for record in (
+        lambda: orphan.note(claim.number, 4, 3.0),
+        lambda: orphan.finish(claim.number, ending()),
+        lambda: orphan.fail(claim.number, "failed", "too late"),
+        orphan.claim,
+    ):
+        with pytest.raises(LedgerError, match="was deleted or replaced"):
+            record()
+    assert archive.journal.read_bytes() == before
+
+
+def test_a_deleted_ledger_is_not_made_again_by_a_worker_of_it(tmp_path):
+    archive = Archive(tmp_path)
+    orphan = Ledger(archive.folder, TWO_ARMS)
+    orphan.queue(cells(TWO_ARMS, seeds=(0,)))
+    archive.clear()
+    with pytest.raises(LedgerError, match="was deleted or replaced"):
+        orphan.claim()
+    assert not archive.journal.exists()
