@@ -152,6 +152,19 @@ def test_losses_that_are_not_finite_end_the_trial_as_diverged(build, tmp_path):
     assert "step 7" in ending.error
 
 
+def test_samples_that_are_not_finite_end_the_trial_as_diverged(build, tmp_path):
+    def build_spoilt():
+        trial = build()
+        for parameter in trial.pairs[0].pair.generator.parameters():
+            parameter.data.fill_(float("nan"))
+        trial.advance = lambda count: setattr(trial, "step", trial.step + count)
+        return trial
+
+    ending = train(build_spoilt, kept_in(tmp_path))
+    assert (ending.outcome, ending.steps, ending.evaluations) == ("diverged", 4, ())
+    assert "step 4" in ending.error
+
+
 def test_a_full_disk_costs_the_checkpoint_and_not_the_trial(build, tmp_path, monkeypatch):
     whole = train(build, kept_in(tmp_path / "whole"))
     warnings = []

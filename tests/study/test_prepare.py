@@ -1,0 +1,118 @@
+"""What is found before any worker starts: arms that do not apply, and arms that fail."""
+
+import pytest
+import torch
+from torch import nn
+
+from ganbench.config.model import Study
+from ganbench.data.load import load_data
+from ganbench.plugin import Architecture, Discriminator, GanbenchError, Host
+from ganbench.study.calibration import calibrate, estimate
+from ganbench.study.design import expand
+from ganbench.study.prepare import check_arms, prepare
+from ganbench.study.run_plan import RunPlan, cells_of
+
+
+class Wrong(Architecture):
+    """Its generator takes seven numbers, whatever the latents are."""
+
+    name = "wrong"
+
+    def build_generator(self, spec):
+        return nn.Sequential(nn.Linear(7, 2))
+
+    def build_discriminator(self, spec):
+        return Discriminator(nn.Identity(), nn.Linear(2, 1))
+
+
+@pytest.fixture(scope="module")
+def host():
+    return Host(classes=[Wrong])
+
+
+@pytest.fixture
+def plan(tmp_path, host):
+    def plan(**changes):
+        study = Study.model_validate(
+            {
+                "name": "tiny",
+                "question": "Does it run?",
+                "dataset": {"name": "ring", "samples": 100},
+                "baseline": {
+                    "architecture": {"name": "mlp", "hidden": 8},
+                    "latent": {"dimension": 2},
+                    "batch_size": 8,
+                    "steps": 4,
+                },
+                "seeds": [0, 1],
+                "evaluation": {
+                    "extractor": "coordinates", "samples": 64, "every": 4, "batch_size": 64,
+                },
+                **changes,
+            }
+        )  # fmt: skip
+        return RunPlan(
+            study=study,
+            resolved={},
+            origins={},
+            arms=expand(study, host),
+            host=host,
+            report=tmp_path / "report",
+            command="",
+            quick=False,
+            devices=("cpu",),
+            workers=2,
+            data_root=None,
+            cache=tmp_path / "cache",
+        )
+
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield plan
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(strict)
+
+
+def quiet(label, done, total):
+    pass
+
+
+def checked(plan):
+    data = load_data("ring", plan.study.dataset.parameters, plan.host)
+    return check_arms(plan.arms, 0, data, plan.host, quiet)
+
+
+def test_a_level_that_the_data_do_not_allow_leaves_out_its_arm_alone(plan):
+    arms = checked(plan(factors={"batch_size": [8, 4000, 16]}))
+    assert [arm.skipped is None for arm in arms] == [True, False, True]
+    assert "batch_size is 4000, but the data set has 100 items" in arms[1].skipped
+
+
+def test_a_baseline_that_the_data_do_not_allow_is_fatal_and_says_which_key(plan):
+    baseline = {"architecture": "mlp", "batch_size": 4000}
+    with pytest.raises(GanbenchError, match="the baseline cannot be trained: batch_size is 4000"):
+        checked(plan(baseline=baseline))
+
+
+def test_calibration_names_the_arm_that_fails_and_measures_the_others(plan):
+    plan = plan(
+        factors={"architecture": [{"name": "mlp", "hidden": 8}, "wrong"], "steps": [4, 400]}
+    )
+    prepared = prepare(plan, quiet)
+    found = calibrate(plan, prepared, quiet)
+    keys = {arm.name: arm.config.key() for arm in prepared.arms}
+    (failing,) = found.failures
+    assert failing == keys["architecture=wrong"]
+    assert "RuntimeError: " in found.failures[failing]
+    assert set(found.paces) == set(keys.values()) - {failing}
+    cells = cells_of(plan.study, prepared.arms, prepared.fingerprints)
+    assert estimate(cells, found.paces, plan, prepared) > 0
+
+
+def test_a_device_is_part_of_the_fingerprint(plan, monkeypatch):
+    plan = plan()
+    here = prepare(plan, quiet).fingerprints
+    assert prepare(plan, quiet).fingerprints == here
+    monkeypatch.setattr(
+        "ganbench.study.prepare.provenance", lambda device: {"device": "cuda", "torch": "2.15.0"}
+    )
+    assert prepare(plan, quiet).fingerprints["baseline"] != here["baseline"]

@@ -1,0 +1,257 @@
+"""The supervisor against workers that die or fail at awkward moments, played by scripts."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+from ganbench.config.model import Study
+from ganbench.plugin import GanbenchError, Host
+from ganbench.study import pool as pool_module
+from ganbench.study import supervisor as supervisor_module
+from ganbench.study.archive import read_results
+from ganbench.study.design import expand
+from ganbench.study.ledger import Ledger
+from ganbench.study.messages import Broken, Ended, Idle, NotApplicable, Started
+from ganbench.study.prepare import prepare
+from ganbench.study.records import Ending
+from ganbench.study.run_plan import RunPlan
+from ganbench.study.supervisor import run_study
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by signal")
+
+STUDY = {
+    "name": "tiny",
+    "question": "Does it run?",
+    "dataset": {"name": "ring", "samples": 1000},
+    "baseline": {"architecture": {"name": "mlp", "hidden": 8}, "batch_size": 8, "steps": 8},
+    "factors": {"instance_noise": ["off", {"start": 0.1}]},
+    "seeds": [0, 1],
+    "evaluation": {"extractor": "coordinates", "samples": 64, "every": 8, "batch_size": 64},
+}
+
+
+class Log:
+    """A monitor that remembers."""
+
+    def __init__(self):
+        self.notices, self.outcomes, self.states = [], [], []
+
+    def preparing(self, label, done, total):
+        pass
+
+    def begin(self, overview):
+        self.overview = overview
+
+    def tick(self, state):
+        self.states.append(state)
+
+    def ended(self, ended, state):
+        self.outcomes.append((ended.arm, ended.seed, ended.outcome))
+
+    def notice(self, text):
+        self.notices.append(text)
+
+    def close(self):
+        pass
+
+
+def work(job, connection, before=lambda claim: None, after=lambda claim: None):
+    """Do what a worker does, less the training."""
+    ledger = Ledger(job.report / "ledger", job.definition)
+    while claim := ledger.claim():
+        before(claim)
+        connection.send(Started(claim.number, claim.arm, claim.seed, claim.key, 0, 8))
+        after(claim)
+        ledger.finish(claim.number, Ending("complete", 1.0, (), 1.0, 1.0, 8, None, {}))
+        connection.send(
+            Ended(claim.number, claim.arm, claim.seed, claim.key, "complete", 8, 1.0, 1.0)
+        )
+    connection.send(Idle())
+
+
+def finishes(job, connection):
+    work(job, connection)
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dies_between_claim_and_start(job, connection):
+    """Die once, with a trial in hand of which the supervisor has not heard."""
+
+    def before(claim):
+        if not (job.report / "died").exists():
+            (job.report / "died").touch()
+            die()
+
+    work(job, connection, before)
+
+
+def dies_over_one_trial(job, connection):
+    def after(claim):
+        if (claim.arm, claim.seed) == ("instance_noise", 0):
+            die()
+
+    work(job, connection, after=after)
+
+
+def dies_at_once(job, connection):
+    die()
+
+
+def fails_always(job, connection):
+    ledger = Ledger(job.report / "ledger", job.definition)
+    for count in range(1, 4):
+        claim = ledger.claim()
+        connection.send(Started(claim.number, claim.arm, claim.seed, claim.key, 0, 8))
+        ledger.fail(claim.number, "failed", "ValueError: no")
+        connection.send(
+            Ended(
+                claim.number, claim.arm, claim.seed, claim.key, "failed", 0, None, 1.0,
+                "ValueError: no", "ValueError at trick.py:7",
+            )
+        )  # fmt: skip
+        assert connection.poll(0 if count < 3 else 120) is (count == 3)  # asked to stop
+
+
+def finds_an_arm_that_does_not_apply(job, connection):
+    ledger = Ledger(job.report / "ledger", job.definition)
+    while claim := ledger.claim():
+        if claim.arm == "baseline":
+            ledger.finish(claim.number, Ending("complete", 1.0, (), 1.0, 1.0, 8, None, {}))
+            connection.send(
+                Ended(claim.number, claim.arm, claim.seed, claim.key, "complete", 8, 1.0, 1.0)
+            )
+        else:
+            ledger.fail(claim.number, "not applicable", "not on this device")
+            connection.send(NotApplicable(claim.key, "not on this device"))
+    connection.send(Idle())
+
+
+def is_broken(job, connection):
+    connection.send(Broken("the disk is full"))
+
+
+@pytest.fixture(scope="module")
+def host():
+    return Host()
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def own_torch():
+    """Take back what the supervisor does to this process."""
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(strict)
+
+
+@pytest.fixture
+def run(tmp_path, host, cache, monkeypatch, own_torch):
+    """Run the study with workers that play a script; return the outcome, log and results."""
+
+    def run(script):
+        study = Study.model_validate(STUDY)
+        plan = RunPlan(
+            study=study,
+            resolved=study.model_dump(mode="json"),
+            origins={},
+            arms=expand(study, host),
+            host=host,
+            report=tmp_path / "report",
+            command="ganbench run tiny.yaml",
+            quick=False,
+            devices=("cpu",),
+            workers=1,
+            data_root=None,
+            cache=cache,
+        )
+        monkeypatch.setattr(pool_module.worker, "main", script)
+        log = Log()
+        return run_study(plan, log), log, read_results(plan.report)
+
+    return run
+
+
+def outcomes(results):
+    return [(trial.arm, trial.seed, trial.outcome) for trial in results.trials]
+
+
+COMPLETE = [
+    ("baseline", 0, "complete"),
+    ("baseline", 1, "complete"),
+    ("instance_noise", 0, "complete"),
+    ("instance_noise", 1, "complete"),
+]
+
+
+def test_a_trial_whose_worker_died_before_telling_of_it_is_trained_all_the_same(run):
+    outcome, log, results = run(dies_between_claim_and_start)
+    assert sorted(outcomes(results)) == COMPLETE
+    assert outcome == supervisor_module.Outcome()
+    assert log.states[-1].done == log.states[-1].total == 4
+    assert log.states[-1].share == 1
+
+
+def test_a_trial_that_kills_three_workers_fails_and_the_others_go_on(run):
+    outcome, log, results = run(dies_over_one_trial)
+    assert sorted(outcomes(results)) == [
+        entry if entry[:2] != ("instance_noise", 0) else (*entry[:2], "failed")
+        for entry in COMPLETE
+    ]
+    (failed,) = outcome.failed
+    assert failed.error == (
+        "its worker was lost 3 times, the last time killed by SIGKILL, as when memory runs out"
+    )
+    assert sum("goes on from its last checkpoint" in text for text in log.notices) == 2
+
+
+def test_workers_that_die_before_any_trial_end_the_study_and_say_how(run):
+    with pytest.raises(GanbenchError, match="before they start a trial; the last killed by SIGK"):
+        run(dies_at_once)
+
+
+def test_a_worker_that_nothing_can_replace_ends_the_study_with_its_message(run):
+    with pytest.raises(GanbenchError, match="the disk is full"):
+        run(is_broken)
+
+
+def test_the_third_failure_of_a_kind_ends_the_study(run):
+    outcome, _, results = run(fails_always)
+    assert outcome.stopped == "3 trials failed in the same way, the last with ValueError: no"
+    assert sorted(entry[2] for entry in outcomes(results)) == ["failed"] * 3 + ["pending"]
+
+
+def test_an_arm_that_a_worker_finds_not_to_apply_is_left_out_with_its_reason(run):
+    outcome, log, results = run(finds_an_arm_that_does_not_apply)
+    assert outcome == supervisor_module.Outcome()
+    assert [arm.skipped for arm in results.arms] == [None, "not on this device"]
+    assert outcomes(results) == COMPLETE[:2]
+    assert log.states[-1].done == log.states[-1].total == 2
+
+
+def test_results_of_another_device_are_kept_and_not_mixed_with_this_one_s(run, monkeypatch):
+    run(finishes)
+
+    def elsewhere(plan, progress):
+        """Prepare as on a GPU."""
+        found = prepare(plan, progress)
+        prints = {arm: f"{own} on cuda" for arm, own in found.fingerprints.items()}
+        return supervisor_module.replace(found, fingerprints=prints)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervisor_module, "prepare", elsewhere)
+        _, log, results = run(finishes)
+    assert log.overview.done == 0
+    assert any("4 earlier results are not used" in text for text in log.notices)
+    assert sorted(outcomes(results)) == COMPLETE
+    _, log, _ = run(finishes)
+    assert log.overview.done == 4  # the first ones were kept
