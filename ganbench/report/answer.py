@@ -63,7 +63,7 @@ def _tally(arms: Sequence[Comparison], seeds: int) -> str:
     if found["n/a"]:
         without = f" No verdict is possible on {count(found['n/a'], 'other')}."
     if not applying:
-        return f"None of the {count(len(arms), 'change')} has a verdict yet."
+        return f"No verdict is possible on any of the {count(len(arms), 'change')}."
     changes = f"Of {count(applying, 'change')} to the baseline"
     return f"{changes}, {listing(parts)}, with {count(seeds, 'seed')}.{without}"
 
@@ -76,7 +76,7 @@ def _clearest(arms: Sequence[Comparison], verdict: str, primary: str) -> list[st
     item, effect = max(found, key=lambda pair: abs(pair[1].estimate))
     most = "" if len(found) == 1 else " most"
     if effect.estimate == float("inf"):
-        return [f"{item.arm} hurts{most}: it diverged."]
+        return [f"{item.arm} hurts{most}: it diverged, or ended without a finite {primary}."]
     return [
         f"{item.arm} {verdict}{most}: {primary} {percent(effect.estimate)} "
         f"(interval {interval(effect)}, p after Holm {p_value(item.p_holm)})."

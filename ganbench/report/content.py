@@ -145,6 +145,10 @@ def _measured(results: StudyResults, primary: str) -> str:
     if samples:
         text += f" N = {samples:,} samples an evaluation"
         text += f", features of the extractor “{extractor}”." if extractor else "."
+    left_out = results.protocol.get("metrics_left_out") or {}
+    if left_out:
+        names = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
+        text += f" Metrics left out: {names}."
     return text
 
 

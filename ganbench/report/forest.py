@@ -26,10 +26,10 @@ class Scale:
         finite = [value for value in values if isfinite(value)]
         self.low, self.high = min(finite), max(finite)
         seen = [value for effect in effects for value in effect.differences.values()]
-        lane = 72.0
+        lane = 80.0
         self.left = left + (lane if -inf in seen else 10)
         self.right = right - (lane if inf in seen else 10)
-        self.lanes = [x for x, there in ((left + 26, -inf), (right - 26, inf)) if there in seen]
+        self.lanes = [x for x, there in ((left + 32, -inf), (right - 32, inf)) if there in seen]
 
     def inside(self, value: float) -> bool:
         """Whether a value can be drawn where it belongs."""
@@ -123,7 +123,8 @@ def _ground(
         parts += [text(x, y, percent(log(ratio)), "soft mid") for y in (top - 8, bottom + 16)]
     for x in scale.lanes:
         parts.append(line(x, top, x, bottom, "rule dashed"))
-        parts.append(text(x, bottom + 16, "diverged", "soft mid"))
+        label = "ranks last" if x > scale.right else "ranks first"
+        parts.append(text(x, bottom + 16, label, "soft mid"))
     return "".join(parts)
 
 
@@ -168,7 +169,8 @@ def _effect(item: Comparison, effect: Effect, scale: Scale, centre: float) -> st
         edge = scale.right if side > 0 else scale.left
         parts.append(_arrow(edge - 7 * side, y, side))
         label = f"{count(amount, 'seed')} beyond"
-        parts.append(text(edge - 14 * side, y + 4, label, "soft end" if side > 0 else "soft"))
+        # Below the interval, where no dot can be under the words.
+        parts.append(text(edge, centre + 20, label, "soft end" if side > 0 else "soft"))
     parts += _estimate(item, effect, scale, centre + 7)
     tone = TONES.get(item.verdict, "plain")
     return element("g", *parts, class_=tone)
@@ -204,6 +206,7 @@ def axis_note(margin: float) -> str:
     return (
         "A dot is a seed, a bar the interval, a diamond the estimate (hollow: inconclusive). "
         f"The axis is logarithmic; the shaded band is the margin of ±{margin:.0%} inside which "
-        "a change does not matter. Arrows point to what lies beyond the axis, or has no end "
-        "because trials diverged."
+        "a change does not matter. Arrows point to what lies beyond the axis, or has no end. An "
+        "arm ranks last at a seed where it diverged or has no finite figure; first where only "
+        "the baseline did, or where its own figure is 0."
     )

@@ -29,10 +29,10 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
     return (
         (
             "Pair",
-            "One seed in an arm and in the baseline. Both start from the same weights (where "
-            "they share layers) and see the same images and latents in the same order, so that "
-            "their difference is the arm's doing. A trial that failed or has not ended leaves "
-            "its pair out.",
+            "One seed in an arm and in the baseline. Both start from the same weights, where "
+            "they have the same layers, and see the same images and latents in the same order; an "
+            "arm with another batch size or another latent draws other ones. A trial that failed "
+            "or has not ended leaves its pair out.",
         ),
         (
             f"Δ {primary}",
@@ -57,11 +57,12 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
             "every arm that applies, on this one figure at the last step.",
         ),
         (
-            "Diverged",
-            "A trial that met NaN or infinity. That is an outcome, and ranks below every other. "
-            "An arm with such a pair is judged by signed ranks instead of means: the test is the "
-            "exact signed-rank test, the change the Hodges-Lehmann estimate, and an end of the "
-            "interval may be infinite.",
+            "Diverged, undefined",
+            f"A trial that met NaN or infinity has diverged. That is an outcome; it ranks last, "
+            f"and so does a trial that ends without a finite {primary}. An arm with such a pair "
+            "is judged by signed ranks instead of means: the test is the exact signed-rank test, "
+            "the change the Hodges-Lehmann estimate, and an end of the interval may be infinite. "
+            "A seed at which both the arm and the baseline rank last gives no pair.",
         ),
         (
             "Helps, hurts",

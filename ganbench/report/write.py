@@ -5,15 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from ganbench.plugin import GanbenchError
 from ganbench.report.content import Content, Section, content_of
 from ganbench.report.machine import to_csv, to_json
 from ganbench.report.markdown import collapse_figure, curves_figure, to_markdown
 from ganbench.report.page import to_page
+from ganbench.study.comparison import Comparison
 from ganbench.study.results import StudyResults
 from ganbench.study.statistics import compare
 
 PICTURES = "figures"
 """Folder, inside the report's, that holds nothing but its pictures."""
+
+
+class ReportError(GanbenchError):
+    """A report that cannot be written; what it reports on is in the ledger all the same."""
 
 
 def write_report(results: StudyResults, folder: Path, sections: Sequence[Section] = ()) -> Path:
@@ -38,11 +44,24 @@ def write_report(results: StudyResults, folder: Path, sections: Sequence[Section
 
     Raises
     ------
-    OSError
-        If the folder cannot be written to, or a sample sheet not be read.
+    ReportError
+        If the folder cannot be written to.
     """
     comparisons = compare(results)
     content = content_of(results, comparisons, sections)
+    try:
+        return _write(results, comparisons, content, folder)
+    except OSError as error:
+        raise ReportError(
+            f"the report cannot be written to {folder}: {error.strerror or error}"
+            f"{f' ({error.filename})' if error.filename else ''}; the results are safe in the "
+            f"ledger, and `ganbench report {folder}` writes the report once that is mended"
+        ) from error
+
+
+def _write(
+    results: StudyResults, comparisons: Sequence[Comparison], content: Content, folder: Path
+) -> Path:
     pictures = folder / PICTURES
     pictures.mkdir(parents=True, exist_ok=True)
     made = _pictures(content)

@@ -14,6 +14,7 @@ from synthetic_study import build_study
 
 from ganbench.report import verdict_rows, write_report
 from ganbench.report.svg import PALETTE
+from ganbench.report.write import ReportError
 from ganbench.study.results import ArmResult
 from ganbench.study.statistics import compare
 
@@ -285,13 +286,13 @@ def test_an_arm_that_only_diverges_is_drawn_in_its_own_lane(study, tmp_path):
     )
     page = write_report(replace(study, trials=trials), tmp_path).read_text()
     parse(page)
-    assert "feature_matching hurts most: it diverged." in page
+    assert "feature_matching hurts most: it diverged, or ended without a finite FID." in page
 
 
 def test_an_arm_without_any_trial_is_listed(study, tmp_path):
     extra = ArmResult("later", {"x": 1}, "k")
     page = write_report(replace(study, arms=(*study.arms, extra)), tmp_path).read_text()
-    assert "fewer than two seeds have ended in this arm and the baseline" in page
+    assert "pending: 10 of 10 trials" in page
 
 
 def test_the_resolved_order_of_tricks_is_shown(study, tmp_path):
@@ -303,3 +304,18 @@ def test_the_resolved_order_of_tricks_is_shown(study, tmp_path):
         text = (tmp_path / name).read_text()
         assert "transform_targets: label_flips → label_smoothing" in text
         assert "generator 12,345" in text
+
+
+def test_a_folder_that_cannot_be_written_to_ends_in_an_error_that_says_what_to_do(tmp_path):
+    study = build_study(tmp_path / "s", seeds=2, arms=2)
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "figures").write_text("in the way")
+    with pytest.raises(ReportError, match=r"figures.*ledger.*`ganbench report .*r` writes"):
+        write_report(study, tmp_path / "r")
+
+
+def test_metrics_that_were_left_out_are_named_with_the_reason(tmp_path):
+    study = build_study(tmp_path / "s", seeds=2, arms=2)
+    protocol = {**study.protocol, "metrics_left_out": {"modes": "no labels"}}
+    page = write_report(replace(study, protocol=protocol), tmp_path / "r").read_text()
+    assert "Metrics left out: modes (no labels)." in page

@@ -1,5 +1,6 @@
 """The report's small parts: numbers in words, YAML with origins, prose, sheets, scales."""
 
+import re
 from dataclasses import replace
 from math import inf, log
 
@@ -8,7 +9,7 @@ import yaml
 from PIL import Image
 from synthetic_study import build_study
 
-from ganbench.report.forest import Scale
+from ganbench.report.forest import Scale, forest_plot
 from ganbench.report.listing import flattened, study_lines
 from ganbench.report.markdown import escape
 from ganbench.report.prose import to_html
@@ -24,6 +25,7 @@ from ganbench.report.words import (
 )
 from ganbench.study.comparison import Effect
 from ganbench.study.results import ArmResult
+from ganbench.study.statistics import compare
 
 
 @pytest.mark.parametrize(
@@ -204,3 +206,13 @@ def test_scatter_plots_of_points_are_shown_as_they_are(tmp_path):
     (tmp_path / "out.png").write_bytes(picture)
     with Image.open(tmp_path / "out.png") as shown, Image.open(results.data_samples) as sheet:
         assert shown.size == sheet.size
+
+
+def test_the_count_of_seeds_beyond_the_axis_stands_below_dots_and_interval(tmp_path):
+    study = build_study(tmp_path)
+    rows = [item for item in compare(study)[1:] if item.effect]
+    wide = effect(0.05, 1.3, 2.4, 2.5, low=-0.5, high=2.6)
+    plot = forest_plot([rows[0], replace(rows[1], effect=wide)], "FID", 0.05, 1000, stacked=False)
+    (label,) = re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>3 seeds beyond</text>', plot.body)
+    dots = [float(y) for y in re.findall(r'<circle[^>]* cy="([\d.]+)"', plot.body)]
+    assert float(label) > max(dots) + 20
