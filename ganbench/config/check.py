@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganbench.config.cells import check_arms, check_baseline, check_factors
-from ganbench.config.model import MAX_SEED, MAX_SEEDS, Evaluation, Study
+from ganbench.config.model import AUTO_METRICS, MAX_SEED, MAX_SEEDS, Evaluation, Study
 from ganbench.config.problems import Path, Problem, quote, suggest
-from ganbench.config.setting import component_values, resolve_component, resolve_setting
+from ganbench.config.setting import (
+    component_values,
+    metrics_values,
+    resolve_component,
+    resolve_setting,
+)
 from ganbench.config.words import validate
 from ganbench.plugin import Host
 
@@ -91,7 +96,7 @@ def _study_values(study: Study | None) -> dict[str, Any]:
         )
     values = study.model_dump(mode="json")
     values["evaluation"]["extractor"] = component_values(study.evaluation.extractor)
-    values["evaluation"]["metrics"] = [component_values(m) for m in study.evaluation.metrics]
+    values["evaluation"]["metrics"] = metrics_values(study.evaluation)
     return values
 
 
@@ -156,14 +161,21 @@ def _check_evaluation(
         host,
         (*at, "extractor"),
     )
-    entries = given.get("metrics", [component_values(metric) for metric in default.metrics])
+    listed = given.get("metrics", "auto")
+    automatic = listed == "auto"
+    entries = [component_values(metric) for metric in AUTO_METRICS] if automatic else listed
     metrics, figures = [], dict[str, str]()
+    lower: set[str] = set()
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         place: Path = (*at, "metrics", index)
         metric, found = resolve_component("metric", entry, host, place)
         problems += found
         metrics.append(metric)
-        for figure in host.find("metric", metric["name"]).cls.figures if metric else ():
+        if not metric:
+            continue
+        cls = host.find("metric", metric["name"]).cls
+        lower |= set(cls.lower_is_better)
+        for figure in cls.figures:
             if figure in figures:
                 text = f"gives the figure {figure!r}, which {figures[figure]} gives already"
                 problems.append(Problem(place, text))
@@ -172,7 +184,14 @@ def _check_evaluation(
     primary = given.get("primary", default.primary)
     if isinstance(primary, str) and primary not in figures and not problems:
         problems.append(Problem((*at, "primary"), _not_a_figure(primary, figures, host)))
-    return {**evaluation, "extractor": extractor, "metrics": metrics}, problems
+    elif isinstance(primary, str) and primary not in lower and not problems:
+        fit = [figure for figure in figures if figure in lower]
+        text = f"got {primary!r}, which is not declared as lower is better, as verdicts need; " + (
+            f"figures that are: {', '.join(fit)}" if fit else "no metric of the study gives one"
+        )
+        problems.append(Problem((*at, "primary"), text))
+    chosen = "auto" if automatic else metrics
+    return {**evaluation, "extractor": extractor, "metrics": chosen}, problems
 
 
 def _not_a_figure(primary: str, figures: Mapping[str, str], host: Host) -> str:

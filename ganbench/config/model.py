@@ -154,17 +154,19 @@ class Judgement(Strict):
     """Equivalence margin: a relative change of the primary metric that does not matter."""
 
 
+AUTO_METRICS = (Component(name="fid"), Component(name="modes"), Component(name="diversity"))
+"""What ``metrics: auto`` stands for, where they apply to the data."""
+
+
 class Evaluation(Strict):
     """How a trial is measured; part of the protocol."""
 
     primary: str = "fid"
-    """The figure that verdicts are about; lower is better."""
-    metrics: tuple[ComponentField, ...] = Field(
-        default=(Component(name="fid"), Component(name="modes"), Component(name="diversity")),
-        min_length=1,
-        strict=False,
-    )
-    """What is computed at each evaluation."""
+    """The figure that verdicts are about: one that its metric declares as lower is better."""
+    metrics: (
+        Literal["auto"] | Annotated[tuple[ComponentField, ...], Field(min_length=1, strict=False)]
+    ) = "auto"
+    """What is computed at each evaluation; ``auto``: those of `AUTO_METRICS` that apply."""
     extractor: ComponentField = Component(name="classifier")
     """The features of the Fréchet distance; never exchanged silently."""
     samples: int = Field(default=2000, ge=2, le=1_000_000)
@@ -177,6 +179,11 @@ class Evaluation(Strict):
     """BatchNorm's statistics while sampling."""
     judgement: Judgement = Judgement()
     """Error rate and equivalence margin."""
+
+    @property
+    def candidates(self) -> tuple[Component, ...]:
+        """The metrics listed; for ``auto`` those that are left out where they do not apply."""
+        return AUTO_METRICS if self.metrics == "auto" else self.metrics
 
 
 class Study(Strict):
@@ -223,6 +230,9 @@ class TrialConfig(Strict):
     def key(self) -> str:
         """Return a hash of the configuration, less the judgement, which changes no number."""
         content = self.model_dump(mode="json")
+        # So that another meaning of `auto` is another key; which of them apply, the data say.
+        metrics = [metric.model_dump(mode="json") for metric in self.evaluation.candidates]
+        content["evaluation"]["metrics"] = metrics
         del content["evaluation"]["judgement"]
         del content["evaluation"]["primary"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))

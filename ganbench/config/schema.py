@@ -134,10 +134,11 @@ def _fill(properties: Schema, definitions: Schema, host: Host, keys: Iterable[st
     ]
     for owner, kind in places:
         owner[kind] = _described(owner[kind], {"$ref": f"#/$defs/{kind}"})
-    evaluation["metrics"]["items"] = {"$ref": "#/$defs/metric"}
-    del evaluation["metrics"]["default"]
-    figures = sorted(figure for metric in host.all("metric") for figure in metric.cls.figures)
-    evaluation["primary"]["enum"] = figures
+    for choice in evaluation["metrics"]["anyOf"]:
+        if choice.get("type") == "array":
+            choice["items"] = {"$ref": "#/$defs/metric"}
+    lower = {figure for metric in host.all("metric") for figure in metric.cls.lower_is_better}
+    evaluation["primary"]["enum"] = sorted(lower)
     tricks = {trick: {"$ref": f"#/$defs/trick.{trick}"} for trick in host.names("trick")}
     baseline["tricks"] = _described(baseline["tricks"], _nullable(_closed(tricks)))
     levels = {key: {"$ref": f"#/$defs/level.{key}"} for key in keys}

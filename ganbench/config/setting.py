@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from ganbench.config.model import OPTIMIZER_KEYS, Baseline, Component, Optimizer
+from ganbench.config.model import OPTIMIZER_KEYS, Baseline, Component, Evaluation, Optimizer
 from ganbench.config.problems import Path, Problem, quote, suggest
 from ganbench.config.words import validate
 from ganbench.plugin import ROLES, Host, Kind, Trick, UnknownPluginError
@@ -115,6 +115,13 @@ def is_off(value: Any) -> bool:
 def component_values(component: Component) -> dict[str, Any]:
     """Return a component as it stands in a file: parameters beside the name."""
     return {"name": component.name, **component.parameters}
+
+
+def metrics_values(evaluation: Evaluation) -> str | list[dict[str, Any]]:
+    """Return an evaluation's metrics as they stand in a file."""
+    if evaluation.metrics == "auto":
+        return "auto"
+    return [component_values(metric) for metric in evaluation.metrics]
 
 
 def baseline_values(baseline: Baseline) -> Setting:

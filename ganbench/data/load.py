@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from ganbench.plugin import Data, DataError, Host, Progress
+from ganbench.plugin.parameters import describe_invalid
 
 ROOT_VARIABLE = "GANBENCH_DATA"
 SMALLEST, LARGEST = 8, 64
@@ -57,12 +58,8 @@ def load_data(
     try:
         dataset = host.create("dataset", name, parameters)
     except ValidationError as error:
-        details = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})"
-            for item in error.errors()
-        )
         raise DataError(
-            f"the data set {name!r} does not take these parameters: {details}"
+            f"the data set {name!r} does not take these parameters: {describe_invalid(error)}"
         ) from None
     root = data_root() if root is None else root
     if root.exists() and not root.is_dir():

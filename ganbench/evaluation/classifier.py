@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from ganbench.evaluation.cache import cache_key, load_if_sound, save_atomically
 from ganbench.evaluation.modes import shares
 from ganbench.evaluation.network import WIDTH, ClassifierNetwork
-from ganbench.plugin import Data, DataError, Progress
+from ganbench.plugin import Data, DataError, Progress, can_classify
 
 RECIPE = 1
 """Raised with every change that alters the trained weights: it is part of the cache's key."""
@@ -80,19 +80,6 @@ class Classifier:
             "accuracy": round(self.accuracy, 6),
             "weights_sha256": self.sha256,
         }
-
-
-def can_classify(data: Data) -> tuple[bool, str]:
-    """Say whether a classifier can be trained on the data, and if not, why."""
-    if not data.is_image:
-        return False, "a classifier takes images, and these are points"
-    if data.labels is None:
-        return False, "a classifier is trained on labels, and these images have none"
-    if len(torch.unique(data.labels)) < 2:
-        return False, "a classifier needs images of two classes or more"
-    if int(data.labels.bincount().max()) < 2:
-        return False, "a classifier needs classes of two images or more"
-    return True, ""
 
 
 def obtain_classifier(data: Data, data_sha256: str, cache: Path, progress: Progress) -> Classifier:

@@ -17,6 +17,7 @@ from ganbench.evaluation.frechet import Moments, moments
 from ganbench.evaluation.modes import attainable_modes
 from ganbench.evaluation.protocol import describe_protocol
 from ganbench.plugin import Data, Extractor, GanbenchError, Host, Kind, Metric, Progress
+from ganbench.plugin.parameters import describe_invalid
 
 SUBSET = 500
 """Items whose pairwise distances are taken."""
@@ -58,8 +59,8 @@ class Evaluator:
     Raises
     ------
     EvaluationError
-        If the extractor or a metric does not apply to the data or takes other parameters,
-        or no metric gives the primary figure.
+        If the extractor or a metric that the study lists does not apply to the data or takes
+        other parameters, or no metric gives the primary figure, with lower as better.
     DataError
         If what the extractor needs cannot be had.
     """
@@ -76,7 +77,8 @@ class Evaluator:
         self._settings, self._data, self._host = settings, data, host
         if len(data.items) < 2:
             raise EvaluationError(f"{data.name}: has {len(data.items)} items, expected 2 or more")
-        self._extractor: Extractor = self._create("extractor", settings.extractor)
+        self._extractor: Extractor = self._create_fitting("extractor", settings.extractor)
+        self._left_out: dict[str, str] = {}
         self._metrics = self._create_metrics()
         _make_folder(cache)
         self._study = StudyContext(data, device, cache, progress or _quiet)
@@ -93,6 +95,7 @@ class Evaluator:
             settings,
             self._extractor,
             self._metrics,
+            self._left_out,
             self._study,
             self._reference,
             self.collapse_rule,
@@ -136,13 +139,14 @@ class Evaluator:
         try:
             plugin = self._host.create(kind, component.name, component.parameters)
         except ValidationError as error:
-            details = "; ".join(
-                f"{'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})"
-                for item in error.errors()
-            )
             raise EvaluationError(
-                f"the {kind} {component.name!r} does not take these parameters: {details}"
+                f"the {kind} {component.name!r} does not take these parameters: "
+                f"{describe_invalid(error)}"
             ) from None
+        return plugin
+
+    def _create_fitting(self, kind: Kind, component: Component) -> Any:
+        plugin = self._create(kind, component)
         fits, reason = plugin.applies(self._data)
         if not fits:
             raise EvaluationError(
@@ -160,12 +164,26 @@ class Evaluator:
                 continue
             if plugin.applies(self._data)[0]:
                 fitting.append(other.name)
-        return "those that do: " + ", ".join(fitting) if fitting else f"no {kind} does"
+        if not fitting:
+            return f"no {kind} does"
+        if kind == "extractor":
+            choices = " or ".join(f"`extractor: {name}`" for name in fitting)
+            return f"write {choices} in the study's evaluation"
+        return "those that do: " + ", ".join(fitting)
 
     def _create_metrics(self) -> list[Metric]:
-        metrics: list[Metric] = [
-            self._create("metric", component) for component in self._settings.metrics
-        ]
+        automatic = self._settings.metrics == "auto"
+        metrics: list[Metric] = []
+        for component in self._settings.candidates:
+            if not automatic:
+                metrics.append(self._create_fitting("metric", component))
+                continue
+            metric = self._create("metric", component)
+            fits, reason = metric.applies(self._data)
+            if fits:
+                metrics.append(metric)
+            else:
+                self._left_out[component.name] = reason
         givers: dict[str, str] = {}
         for metric in metrics:
             for figure in metric.figures:
@@ -175,10 +193,20 @@ class Evaluator:
                         f"the figure {figure!r}; list one of them once"
                     )
                 givers[figure] = metric.name
-        if self._settings.primary not in givers:
+        primary = self._settings.primary
+        if primary not in givers:
+            left_out = "".join(
+                f"; {name} is left out: {reason}" for name, reason in self._left_out.items()
+            )
             raise EvaluationError(
-                f"evaluation.primary is {self._settings.primary!r}, which no metric of the study "
-                f"gives; they give {', '.join(sorted(givers))}"
+                f"evaluation.primary is {primary!r}, which no metric of the study "
+                f"gives; they give {', '.join(sorted(givers))}{left_out}"
+            )
+        lower = {figure for metric in metrics for figure in metric.lower_is_better}
+        if primary not in lower:
+            raise EvaluationError(
+                f"evaluation.primary is {primary!r}, which is not declared as lower is better, as "
+                f"verdicts need; declared are {', '.join(sorted(lower)) or 'none'}"
             )
         return metrics
 
@@ -192,6 +220,9 @@ class Evaluator:
                 "extractor": self._extractor.name,
                 "protocol": self._extractor.protocol(),
                 "subset": len(subset),
+                # Other arithmetic is other digits, and a study's pairs must share theirs.
+                "device": study.device.type,
+                "torch": torch.__version__,
             }
         )
         path = cache / f"reference-{key}.pt"

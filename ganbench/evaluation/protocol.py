@@ -1,6 +1,6 @@
 """All that defines a study's figures, as plain values for the ledger and the report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganbench.config.model import Evaluation
@@ -12,11 +12,15 @@ def describe_protocol(
     settings: Evaluation,
     extractor: Extractor,
     metrics: Sequence[Metric],
+    left_out: Mapping[str, str],
     study: StudyContext,
     reference: Reference,
     collapse_rule: str,
 ) -> dict[str, Any]:
-    """Return the protocol, JSON-able; the classifier's part only where it was used."""
+    """Return the protocol, JSON-able; the classifier's part only where it was used.
+
+    ``left_out`` holds the metrics of ``auto`` that do not apply to the data, with the reason.
+    """
     data = study.data
     count, width = reference.moments.count, len(reference.moments.mean)
     protocol: dict[str, Any] = {
@@ -48,6 +52,8 @@ def describe_protocol(
         "collapse_rule": collapse_rule,
         "warnings": singular_warnings(settings.samples, count, width),
     }
+    if left_out:
+        protocol["metrics_left_out"] = dict(left_out)
     if study.has_classifier:
         protocol["classifier"] = study.classifier_protocol()
     return protocol

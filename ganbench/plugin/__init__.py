@@ -28,6 +28,7 @@ from ganbench.plugin.metric import (
     Metric,
     MetricContext,
     MetricParameters,
+    can_classify,
 )
 from ganbench.plugin.objective import Objective, ObjectiveParameters
 from ganbench.plugin.parameters import Annotated, Field, Parameters, Search, search_ranges
@@ -88,6 +89,7 @@ __all__ = [
     "TrickModule",
     "TrickParameters",
     "UnknownPluginError",
+    "can_classify",
     "hookimpl",
     "keep_weights",
     "search_ranges",

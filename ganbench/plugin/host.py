@@ -307,7 +307,7 @@ def _shown(source: str | Path) -> str:
 
 def _describe(error: BaseException) -> str:
     if isinstance(error, ValidationError):
-        return f"{error.title}: {describe_invalid(error)}"
+        return describe_invalid(error, error.title)
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {text}"
 

@@ -47,10 +47,13 @@ class Parameters(BaseModel):
     )
 
 
-def describe_invalid(error: ValidationError) -> str:
-    """Return what is wrong with some parameters, each with what was given, on one line."""
+def describe_invalid(error: ValidationError, *owner: str) -> str:
+    """Return what is wrong with some parameters, each with what was given, on one line.
+
+    ``owner`` stands before their names, as in ``Parameters.share``.
+    """
     return "; ".join(
-        f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item['input']!r}"
+        f"{'.'.join(map(str, (*owner, *item['loc'])))}: {item['msg']}, got {item['input']!r}"
         for item in error.errors(include_url=False)
     )
 

@@ -8,7 +8,13 @@ from ganbench.config.check import check_study
 from ganbench.config.levels import FactorKeyError, level_of, locate, resolve_cell
 from ganbench.config.model import Study, TrialConfig
 from ganbench.config.problems import StudyError, dotted
-from ganbench.config.setting import Setting, baseline_values, clashes, component_values
+from ganbench.config.setting import (
+    Setting,
+    baseline_values,
+    clashes,
+    component_values,
+    metrics_values,
+)
 from ganbench.plugin import Host
 from ganbench.study.names import arm_names
 
@@ -73,7 +79,7 @@ def study_values(study: Study) -> dict[str, Any]:
     values["dataset"] = component_values(study.dataset)
     values["baseline"] = baseline_values(study.baseline)
     values["evaluation"]["extractor"] = component_values(study.evaluation.extractor)
-    values["evaluation"]["metrics"] = [component_values(m) for m in study.evaluation.metrics]
+    values["evaluation"]["metrics"] = metrics_values(study.evaluation)
     return values
 
 

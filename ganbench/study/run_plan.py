@@ -126,7 +126,7 @@ def fingerprint(config: TrialConfig, instrument: Mapping[str, Any], host: Host) 
         ("objective", config.objective.name),
         ("extractor", config.evaluation.extractor.name),
         *(("trick", name) for name in config.tricks),
-        *(("metric", metric.name) for metric in config.evaluation.metrics),
+        *(("metric", metric.name) for metric in config.evaluation.candidates),
     ]
     plugins: dict[str, str] = {}
     for kind, name in named:

@@ -20,7 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ganbench.plugin import Data, Extractor, ExtractorContext
+from ganbench.plugin import Data, Extractor, ExtractorContext, can_classify
 
 
 class ClassifierExtractor(Extractor):
@@ -29,12 +29,8 @@ class ClassifierExtractor(Extractor):
     name = "classifier"
 
     def applies(self, data: Data) -> tuple[bool, str]:
-        """Need labelled images."""
-        if not data.is_image:
-            return False, "it takes images, and these are points"
-        if data.labels is None:
-            return False, "it is trained on labels, and these images have none"
-        return True, ""
+        """Need labelled images of two classes or more."""
+        return can_classify(data)
 
     def prepare(self, ctx: ExtractorContext) -> None:
         """Train the classifier, or load it."""

@@ -22,6 +22,7 @@ class FrechetInceptionDistance(Metric):
         "fid": "Fréchet distance between Gaussians fitted to the features of samples and data; "
         "0 is best, lower is better; depends on extractor and sample count"
     }
+    lower_is_better = ("fid",)
 
     def compute(self, ctx: MetricContext) -> dict[str, float]:
         """Return the distance."""

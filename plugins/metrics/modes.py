@@ -66,8 +66,9 @@ class Modes(Metric):
         "kl": "KL divergence of the samples' histogram over modes from the data's, in nats; 0 is "
         "best; on mixtures, of high-quality samples; left out where undefined",
         "high_quality": "mixtures only: share of samples within three standard deviations of the "
-        "nearest centre (98.9 % of perfect samples in two dimensions)",
+        "nearest centre (98.9% of perfect samples in two dimensions)",
     }
+    lower_is_better = ("kl",)
 
     class Parameters(MetricParameters):
         """Parameters of `Modes`."""

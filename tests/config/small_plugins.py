@@ -156,6 +156,7 @@ class Distance(Metric):
 
     name = "fid"
     figures = {"fid": "distance"}
+    lower_is_better = ("fid",)
 
 
 class Modes(Metric):
@@ -163,6 +164,7 @@ class Modes(Metric):
 
     name = "modes"
     figures = {"modes": "count", "kl": "nats"}
+    lower_is_better = ("kl",)
 
 
 class Diversity(Metric):
@@ -177,3 +179,4 @@ class Modes2(Metric):
 
     name = "modes2"
     figures = {"kl": "nats"}
+    lower_is_better = ("kl",)

@@ -32,7 +32,11 @@ def test_the_resolved_study_is_the_study(load):
     study = loaded.study
     assert Study.model_validate(loaded.resolved).factors == study.factors
     assert study.baseline.architecture.parameters == {"width": 16}
-    assert study.evaluation.metrics[0].name == "fid"
+    assert study.evaluation.metrics == "auto"
+    assert loaded.resolved["evaluation"]["metrics"] == "auto"
+    more = load(sets=["evaluation.metrics=[fid, modes]"])
+    listed = more.resolved["evaluation"]["metrics"]
+    assert listed == [{"name": "fid"}, {"name": "modes"}]
 
 
 def test_only_the_keys_an_optimizer_uses_are_shown(load):
@@ -281,6 +285,12 @@ WRONG = [
         "evaluation.every: out of range, got 601, expected at most baseline.steps, 600",
     ),
     ("every: 100", "primary: fud", "did you mean 'fid'?"),
+    (
+        "every: 100",
+        "primary: modes",
+        "evaluation.primary: got 'modes', which is not declared as lower is better, as verdicts "
+        "need; figures that are: fid, kl",
+    ),
     ("every: 100", "primary: kl, metrics: [fid]", "the figure 'kl' needs 'modes' among"),
     (
         "every: 100",
@@ -292,7 +302,7 @@ WRONG = [
     (
         "every: 100",
         "metrics: fid",
-        "evaluation.metrics: wrong type, got 'fid' (text), expected a l",
+        "evaluation.metrics: unknown choice, got 'fid', expected 'auto' or a list",
     ),
     ("every: 100", "judgement: {alpha: 0.5}", "expected a number above 0 and below 0.5"),
     (

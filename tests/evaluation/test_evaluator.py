@@ -92,8 +92,10 @@ def test_a_second_worker_loads_what_the_first_made(evaluator, digits, host, cach
 
 
 def test_a_damaged_reference_is_made_again(evaluator, digits, host, cache):
-    (path,) = cache.glob("reference-*.pt")
-    path.write_bytes(b"rubbish")
+    paths = list(cache.glob("reference-*.pt"))
+    assert paths
+    for path in paths:
+        path.write_bytes(b"rubbish")
     second = Evaluator(Evaluation(), digits, host, CPU, cache)
     assert second.evaluate(digits.items[:200]) == evaluator.evaluate(digits.items[:200])
 
@@ -124,9 +126,40 @@ def test_unlabelled_data_ask_for_another_extractor(digits, host, cache):
         Evaluator(Evaluation(), bare, host, CPU, cache)
 
 
-def test_a_metric_that_does_not_apply_is_named(host, cache):
-    points = Data("cloud", torch.randn(100, 2, generator=torch.Generator().manual_seed(0)))
+def test_images_of_one_class_ask_for_another_extractor(digits, host, cache):
+    ones = digits.items[digits.labels == 1]
+    alone = Data("ones", ones, torch.zeros(len(ones), dtype=torch.int64), ("one",))
+    with pytest.raises(EvaluationError, match=r"two classes or more; write `extractor: inception`"):
+        Evaluator(Evaluation(), alone, host, CPU, cache)
+
+
+def cloud():
+    return Data("cloud", torch.randn(100, 2, generator=torch.Generator().manual_seed(0)))
+
+
+def test_points_ask_for_the_extractor_of_points(host, cache):
+    with pytest.raises(EvaluationError, match="write `extractor: coordinates` in the study"):
+        Evaluator(Evaluation(), cloud(), host, CPU, cache)
+
+
+def test_metrics_nobody_listed_are_left_out_where_they_do_not_apply_and_that_is_told(host, cache):
     settings = Evaluation(extractor=Component(name="coordinates"))
+    measure = Evaluator(settings, cloud(), host, CPU, cache)
+    assert set(measure.protocol["metrics"]) == {"fid", "diversity"}
+    assert "no labels" in measure.protocol["metrics_left_out"]["modes"]
+    assert set(measure.evaluate(cloud().items)) == {"fid", "diversity"}
+    with pytest.raises(EvaluationError, match=r"'kl', which no metric.*modes is left out: it"):
+        Evaluator(settings.model_copy(update={"primary": "kl"}), cloud(), host, CPU, cache)
+
+
+def test_where_every_metric_applies_nothing_is_left_out(evaluator):
+    assert "metrics_left_out" not in evaluator.protocol
+
+
+def test_a_metric_that_does_not_apply_is_named(host, cache):
+    points = cloud()
+    listed = (Component(name="fid"), Component(name="modes"))
+    settings = Evaluation(extractor=Component(name="coordinates"), metrics=listed)
     with pytest.raises(EvaluationError, match=r"'modes' does not apply to cloud.*diversity, fid"):
         Evaluator(settings, points, host, CPU, cache)
 
@@ -146,7 +179,7 @@ def test_points_without_modes_are_judged_by_diversity(host, cache):
     ("settings", "message"),
     [
         ({"primary": "fdi"}, "'fdi', which no metric of the study gives.*fid"),
-        ({"primary": "high_quality"}, "'high_quality', which is undefined on digits"),
+        ({"primary": "modes"}, "'modes', which is not declared as lower is better.* are fid, kl"),
         ({"metrics": (Component(name="fid"),) * 2}, "both give the figure 'fid'"),
         (
             {"metrics": (Component(name="modes", parameters={"threshold": 2.0}),)},
@@ -181,6 +214,7 @@ class Brightness(Metric):
     """Mean brightness."""
     name = "brightness"
     figures = {"brightness": "mean of all pixels, 0 to 255"}
+    lower_is_better = ("brightness",)
     def compute(self, ctx):
         return {"brightness": ctx.samples.float().mean().item()}
 

@@ -193,6 +193,12 @@ def test_judgement_and_primary_change_no_key(arms):
     assert arms("", ["evaluation.samples=1999"])[0].config.key() != plain
 
 
+def test_metrics_of_auto_and_the_same_ones_listed_are_one_key(arms):
+    plain = arms("")[0].config.key()
+    assert arms("", ["evaluation.metrics=[fid, modes, diversity]"])[0].config.key() == plain
+    assert arms("", ["evaluation.metrics=[fid, modes]"])[0].config.key() != plain
+
+
 def test_a_study_made_by_hand_is_completed_and_checked(host):
     values = {
         "name": "x",
