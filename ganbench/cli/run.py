@@ -19,6 +19,8 @@ Examples:
 \b
 The same command goes on with a study that was interrupted, killed or extended:
 what is complete is kept, what was running goes on from its last checkpoint.
+Results of another kind of device, or of other versions of PyTorch or ganbench, are kept
+too, but not mixed with new ones: those trials are trained again.
 Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
 """
 

@@ -59,7 +59,8 @@ class TrialResult:
         every arm of a seed; for points a PNG of a scatter plot.
     details : mapping
         ``order``: each hook in use with its tricks as they ran. ``parameters``: trained
-        numbers of each role.
+        numbers of each role. ``device``, ``torch``, ``ganbench``: what it was made with. Of
+        a failed trial instead the ``traceback``, where there is one.
     """
 
     arm: str

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from ganbench.cli.main import cli, main
@@ -17,10 +19,11 @@ from ganbench.study.journal import JOURNAL
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by signal")
 
+COMMAND = ["run", "tiny.yaml", "--plugin", "slow.py", "--device", "cpu"]
 STUDY = """
 name: tiny
 question: Does it run?
-dataset: ring
+dataset: {name: ring, samples: 1000}
 baseline:
   architecture: {name: mlp, hidden: 8}
   latent: {dimension: 2}
@@ -36,6 +39,8 @@ SLOW = """
 import os
 import time
 from pathlib import Path
+
+import torch
 
 from ganbench.plugin import Trick, TrickParameters, hookimpl
 
@@ -63,6 +68,23 @@ class Fails(Trick):
     def before_step(self, step, buf):
         if step == 5:
             raise ValueError("not today")
+
+
+class Explodes(Trick):
+    '''Makes the discriminator's loss infinite from the third step on.'''
+
+    name = "explodes"
+    neutral = TrickParameters()
+
+    def make_buffers(self, ctx):
+        return {"penalty": torch.zeros(())}
+
+    def before_step(self, step, buf):
+        if step == 2:
+            buf["penalty"].fill_(float("inf"))
+
+    def discriminator_penalty(self, step, buf):
+        return buf["penalty"]
 
 
 class Refuses(Trick):
@@ -97,9 +119,9 @@ class Folder:
         (path / "tiny.yaml").write_text(STUDY)
         (path / "slow.py").write_text(SLOW)
 
-    def start(self, *arguments):
-        command = [sys.executable, "-m", "ganbench.cli.main", "run", "tiny.yaml"]
-        command += ["--plugin", "slow.py", "--device", "cpu", "--workers", "2", *arguments]
+    def start(self, *arguments, workers=2):
+        command = [sys.executable, "-m", "ganbench.cli.main", *COMMAND]
+        command += ["--workers", str(workers), *arguments]
         return subprocess.Popen(
             command,
             cwd=self.path,
@@ -110,10 +132,17 @@ class Folder:
             start_new_session=True,
         )
 
-    def run(self, *arguments):
-        process = self.start(*arguments)
-        output, _ = process.communicate(timeout=300)
-        return process.returncode, output
+    def run(self, *arguments, workers=1):
+        """Run the command in this process, which has imported torch already."""
+        threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+        runner = CliRunner(env=self.environment, catch_exceptions=False)
+        try:
+            with contextlib.chdir(self.path):
+                done = runner.invoke(cli, [*COMMAND, "--workers", str(workers), *arguments])
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(strict)
+        return done.exit_code, done.output
 
     def wait_for_a_checkpoint(self, process):
         checkpoints = self.report / "ledger" / "checkpoints"
@@ -156,7 +185,9 @@ def folder(tmp_path, cache):
 def finished(tmp_path_factory, cache):
     """A study that ran without interruption, and what was printed."""
     folder = Folder(tmp_path_factory.mktemp("finished"), cache)
-    folder.code, folder.output = folder.run()
+    process = folder.start()
+    folder.output, _ = process.communicate(timeout=300)
+    folder.code = process.returncode
     return folder
 
 
@@ -213,23 +244,16 @@ def test_a_dry_run_writes_nothing_and_says_what_the_seeds_can_show(folder):
 
 
 @pytest.mark.slow
-def test_a_worker_killed_in_mid_trial_is_replaced(folder, finished):
-    process = folder.start()
+def test_a_study_that_is_killed_bit_by_bit_ends_as_one_that_was_not(folder, finished):
+    process = folder.start(workers=1)
     folder.wait_for_a_checkpoint(process)
     os.kill(folder.workers()[0], signal.SIGKILL)
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-    assert "was lost (killed by SIGKILL" in output
-    assert folder.figures() == finished.figures()
-
-
-@pytest.mark.slow
-def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(folder, finished):
-    process = folder.start()
-    folder.wait_for_a_checkpoint(process)
+    folder.wait_for_a_start(process)  # of another worker, with the same trial
+    assert len({line.partition(" ")[2] for line in folder.started()}) == 1
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 130, output
+    assert "was lost (killed by SIGKILL" in output
     assert "go on with: ganbench run tiny.yaml --plugin slow.py" in output
     assert "Traceback" not in output
     assert (folder.report / "index.html").exists()
@@ -237,12 +261,7 @@ def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(folder, finishe
     process = folder.start()
     folder.wait_for_a_start(process)
     process.kill()
-    process.communicate()  # returns when the last holder of the pipe, a worker, has ended too
-
-    process = folder.start()
-    folder.wait_for_a_start(process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.communicate()  # returns when the last holders of the pipe, its workers, have ended
     with (folder.report / "ledger" / JOURNAL).open("ab") as file:
         file.write(b'{"op_code":6,"worker')  # and the power failed, too
 
@@ -256,25 +275,31 @@ def test_a_study_interrupted_and_killed_ends_as_one_that_was_not(folder, finishe
 def test_arms_that_fail_or_do_not_apply_are_reported_with_their_reason(folder):
     (folder.path / "tiny.yaml").write_text(
         STUDY.replace(
-            'instance_noise: ["off", {start: 0.1}]', "fails: ['off', {}]\n  refuses: ['off', {}]"
-        ).replace("seeds: 2", "seeds: 5")
+            'instance_noise: ["off", {start: 0.1}]',
+            "fails: ['off', {}]\n  explodes: ['off', {}]\n  refuses: ['off', {}]",
+        ).replace("seeds: 2", "seeds: 4")
     )
     code, output = folder.run()
     assert code == 1, output
     assert "given up: 3 trials failed in the same way" in output
     assert "n/a: refuses: refuses: it is a Tuesday" in output
     results = read_results(folder.report)
-    assert [arm.skipped for arm in results.arms] == [None, None, "refuses: it is a Tuesday"]
+    assert [arm.skipped for arm in results.arms] == [*[None] * 3, "refuses: it is a Tuesday"]
     failed = [trial for trial in results.trials if trial.outcome == "failed"]
     assert {trial.arm for trial in failed} == {"fails"}
     assert all("fails.before_step raised ValueError: not today" in t.error for t in failed)
     assert "raise ValueError" in failed[0].details["traceback"]
+    # The end of the output says it again, a line a reason.
+    reasons = output.partition("verdict")[2]
+    assert "n/a: refuses: refuses: it is a Tuesday" in reasons
+    assert "failed: fails, seeds 0, 1, 2: HookError: fails.before_step raised" in reasons
+    diverged = results.of_arm("explodes")[0]
+    assert (diverged.outcome, diverged.steps, diverged.samples) == ("diverged", 3, None)
 
 
 def exit_code(monkeypatch, folder, *arguments):
     monkeypatch.chdir(folder.path)
-    command = ["ganbench", "run", "tiny.yaml", "--plugin", "slow.py", "--device", "cpu"]
-    monkeypatch.setattr(sys, "argv", [*command, *arguments])
+    monkeypatch.setattr(sys, "argv", ["ganbench", *COMMAND, *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code
