@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.plugin import Host, PluginError, Search, Trick, UnknownPluginError, search_ranges
+from ganbench.plugin import (
+    Host,
+    Metric,
+    PluginError,
+    Search,
+    Trick,
+    UnknownPluginError,
+    search_ranges,
+)
 from ganbench.plugin.parameters import Parameters
 
 MINE = '''
@@ -142,3 +150,15 @@ def test_parameters_take_an_int_for_a_float_and_nothing_else():
 def test_the_base_trick_is_no_plugin_of_its_own():
     with pytest.raises(PluginError, match="has no `name`"):
         Host(classes=[type("Nameless", (Trick,), {})])
+
+
+def test_a_metric_cannot_declare_a_direction_for_a_figure_it_does_not_give():
+    class Typo(Metric):
+        """A metric."""
+
+        name = "typo"
+        figures = {"sharpness": "of edges"}
+        lower_is_better = ("sharpnes",)
+
+    with pytest.raises(PluginError, match=r"'typo' names sharpnes in `lower_is_better`.*sharpness"):
+        Host(entry_points=False, classes=[Typo])
