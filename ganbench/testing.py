@@ -6,7 +6,7 @@ survives a restart bit for bit.
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -106,6 +106,8 @@ class TrickContract:
     """A setting at which the trick does something."""
     with_tricks: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Other tricks that it requires, or is best tested with."""
+    plugins: ClassVar[Sequence[type[Any]]] = ()
+    """Other plugin classes, not installed, that ``with_tricks``, ``objective`` or so name."""
     architecture: ClassVar[str] = "dcgan-upsample"
     objective: ClassVar[str] = "non-saturating"
 
@@ -115,7 +117,7 @@ class TrickContract:
         if parameters is not None:
             tricks[self.trick.name] = dict(parameters)
         config = tiny_config(tricks, self.architecture, objective=self.objective)
-        host = Host(classes=[self.trick, _Witness])
+        host = Host(classes=[self.trick, _Witness, *self.plugins])
         return Trial(config, seed, tiny_data(), host, torch.device("cpu"))
 
     def test_neutral_is_the_identity(self) -> None:
@@ -162,7 +164,7 @@ class TrickContract:
         if parameters is not None:
             tricks[self.trick.name] = dict(parameters)
         config = tiny_config(tricks, self.architecture, objective=self.objective)
-        host = Host(classes=[self.trick, _Witness])
+        host = Host(classes=[self.trick, _Witness, *self.plugins])
         return Trial(config, 3, tiny_data(), host, torch.device("cpu"))
 
     def test_resume_is_exact(self) -> None:
@@ -181,7 +183,7 @@ class TrickContract:
 
     def test_card_and_parameters_are_documented(self) -> None:
         """The module has a docstring, and every parameter a description."""
-        host = Host(classes=[self.trick])
+        host = Host(classes=[self.trick, *self.plugins])
         card = host.find("trick", self.trick.name).card
         assert len(card) > 40, f"the module's docstring is to be the method card, not {card!r}"  # noqa: S101
         fields = self.trick.Parameters.model_fields

@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,19 @@ BASES: Mapping[Kind, type[Any]] = {
     "extractor": Extractor,
     "metric": Metric,
 }
+
+
+REQUIRED: Mapping[Kind, Sequence[tuple[str, ...]]] = {
+    "architecture": [("build_generator", "build_pairs"), ("build_discriminator", "build_pairs")],
+    "objective": [("discriminator_loss",), ("generator_loss",)],
+    "trick": [],
+    "dataset": [("load",)],
+    "extractor": [("features",), ("protocol",)],
+    "metric": [("compute",)],
+}
+"""Methods without which a plugin cannot work; of alternatives, one."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 class PluginError(GanbenchError):
@@ -214,8 +228,8 @@ class _ModuleClasses:
             value
             for value in vars(module).values()
             if inspect.isclass(value)
+            and issubclass(value, tuple(BASES.values()))
             and value.__module__ == module.__name__
-            and isinstance(value.__dict__.get("name", getattr(value, "name", None)), str)
             and not value.__name__.startswith("_")
         ]
 
@@ -253,7 +267,7 @@ def _load_entry_point(point: metadata.EntryPoint, source: str) -> ModuleType:
     except Exception as error:
         raise PluginError(
             f"the plugin {point.name!r} of {source} cannot be imported: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}; mend it, or uninstall that distribution"
         ) from error
     if not isinstance(module, ModuleType):
         raise PluginError(f"the entry point {point.name!r} of {source} must name a module")
@@ -320,6 +334,11 @@ def _check_class(kind: Kind, cls: type[Any], source: str) -> None:
     if not isinstance(getattr(cls, "name", None), str):
         raise PluginError(f"{source}: the {kind} {cls.__name__} has no `name`")
     plugin: Any = cls
+    if not NAME.fullmatch(plugin.name):
+        raise PluginError(
+            f"{source}: the {kind} is named {plugin.name!r}, expected lower-case letters, digits, "
+            "_ and -"
+        )
     if kind == "trick" and not isinstance(getattr(cls, "neutral", None), plugin.Parameters):
         raise PluginError(
             f"{source}: the trick {plugin.name!r} declares no `neutral`, the "
@@ -334,3 +353,10 @@ def _check_class(kind: Kind, cls: type[Any], source: str) -> None:
     slip = method_slip(cls, base)
     if slip is not None:
         raise PluginError(f"{source}: the {kind} {plugin.name!r}: {slip}")
+    missing = [
+        " or ".join(alternatives)
+        for alternatives in REQUIRED[kind]
+        if all(getattr(cls, name) is getattr(base, name) for name in alternatives)
+    ]
+    if missing:
+        raise PluginError(f"{source}: the {kind} {plugin.name!r} lacks {', '.join(missing)}")

@@ -120,6 +120,20 @@ def fingerprint(config: TrialConfig, instrument: Mapping[str, Any], host: Host) 
         Knows where plugins came from: a file given with ``--plugin`` is hashed, for any
         other plugin than a built-in the distribution's version is taken.
     """
+    plugins = {name: source for name, (_, source) in foreign_plugins(config, host).items()}
+    text = json.dumps([instrument, plugins], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def foreign_plugins(config: TrialConfig, host: Host) -> dict[str, tuple[str, str]]:
+    """Return the plugins of a configuration that ganbench does not bring.
+
+    Returns
+    -------
+    dict of str to (str, str)
+        Kind and name; where it came from, a file by its name; and what tells versions of it
+        apart: the file's SHA-256, or the distribution and its version.
+    """
     named: list[tuple[Kind, str]] = [
         ("dataset", config.dataset.name),
         ("architecture", config.architecture.name),
@@ -128,15 +142,27 @@ def fingerprint(config: TrialConfig, instrument: Mapping[str, Any], host: Host) 
         *(("trick", name) for name in config.tricks),
         *(("metric", metric.name) for metric in config.evaluation.candidates),
     ]
-    plugins: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for kind, name in named:
         registered = host.find(kind, name)
-        if not registered.builtin:
-            file = Path(registered.source)
-            plugins[f"{kind} {name}"] = (
-                hashlib.sha256(file.read_bytes()).hexdigest()
-                if file in host.files
-                else registered.source
-            )
-    text = json.dumps([instrument, plugins], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        if registered.builtin:
+            continue
+        file = Path(registered.source)
+        if file in host.files:
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            found[f"{kind} {name}"] = (file.name, digest)
+        else:
+            found[f"{kind} {name}"] = (registered.source, registered.source)
+    return found
+
+
+def describe_plugins(arms: Sequence[Arm], host: Host) -> dict[str, str]:
+    """Return, for the report, each foreign plugin of the arms with its source and version."""
+    found: dict[str, tuple[str, str]] = {}
+    for arm in arms:
+        if arm.config is not None:
+            found.update(foreign_plugins(arm.config, host))
+    return {
+        name: source if source == version else f"{source}, sha256 {version[:16]}"
+        for name, (source, version) in found.items()
+    }

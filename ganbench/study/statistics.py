@@ -190,6 +190,8 @@ def _judge(
     if _equivalent(effect, alpha, margin):
         kind = "a change, but one too small to matter" if significant else "too small to matter"
         text = f"{kind}: the whole interval lies within {margin:.0%} of the baseline"
+        if not any(effect.differences.values()):
+            text = "equal to the baseline at every seed: here the change does nothing at all"
         return replace(row, verdict="no effect", reason=census.annotated(text))
     if significant:
         verdict: Verdict = "helps" if effect.high < 0 else "hurts"

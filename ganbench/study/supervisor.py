@@ -28,7 +28,13 @@ from ganbench.study.pool import Pool, WorkerProcess
 from ganbench.study.prepare import Prepared, prepare
 from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell
-from ganbench.study.run_plan import RunPlan, arm_result, cells_of, definition_of
+from ganbench.study.run_plan import (
+    RunPlan,
+    arm_result,
+    cells_of,
+    definition_of,
+    describe_plugins,
+)
 from ganbench.study.workload import Workload
 
 TICK_SECONDS = 0.25
@@ -340,7 +346,10 @@ def _header(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
             **prepared.evaluator.protocol,
             "execution": plan.study.baseline.execution.model_dump(mode="json"),
         },
-        environment=describe_environment(plan.devices, plan.workers),
+        environment={
+            **describe_environment(plan.devices, plan.workers),
+            "plugins from elsewhere": describe_plugins(prepared.arms, plan.host) or "none",
+        },
         command=plan.command,
         quick=plan.quick,
         metric_notes=prepared.evaluator.metric_notes,

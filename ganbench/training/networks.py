@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from ganbench.plugin import ROLES, Architecture, Buffers, BuildContext, Pair, Role, Trick
+from ganbench.plugin import (
+    ROLES,
+    Architecture,
+    Buffers,
+    BuildContext,
+    Pair,
+    Role,
+    Trick,
+    TrickModule,
+)
 from ganbench.plugin.spec import keeps_weights
 from ganbench.training.errors import HookResultError, NotApplicableError
 from ganbench.training.hooks import call_plugin, overrides
@@ -80,7 +89,11 @@ def _build(
     draw(discriminator, "discriminator")
     context = replace(context, pair=pair.name, generator=generator, discriminator=discriminator)
     for trick in tricks:
-        skipped, reason = call_plugin(trick.name, trick.skip, context)
+        answer = call_plugin(trick.name, trick.skip, context)
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            problem = f"{answer!r}, expected a pair such as (False, '')"
+            raise HookResultError(trick.name, "skip", problem)
+        skipped, reason = answer
         if skipped:
             raise NotApplicableError(f"{trick.name}: {reason}")
     for trick in tricks:
@@ -105,6 +118,9 @@ def _build(
         with seeded("init", pair.name, "trick", trick.name, seed=streams.seed):
             made = call_plugin(trick.name, trick.make_modules, context)
         for name, brought in made.items():
+            if not isinstance(brought, TrickModule):
+                problem = f"a value of type {type(brought).__name__}, expected a TrickModule"
+                raise HookResultError(trick.name, "make_modules", problem)
             if brought.role not in modules:
                 problem = f"a module for the role {brought.role!r}, expected one of {ROLES} or None"
                 raise HookResultError(trick.name, "make_modules", problem)

@@ -237,6 +237,9 @@ class Trial:
                     buffers = self._evaluation_buffers(built, trick)
                     own = call_plugin(trick.name, trick.on_evaluate, built.context, buffers)
                 for key, value in own.items():
+                    if not isinstance(value, int | float):
+                        problem = f"{key}={value!r}, expected a number"
+                        raise HookResultError(trick.name, "on_evaluate", problem)
                     figures[_figure(built.pair.name, f"{trick.name}.{key}")] = value
         return figures
 
@@ -305,6 +308,9 @@ class Trial:
         for trick in self.tricks:
             if overrides(trick, "configure"):
                 before, spec = spec, call_plugin(trick.name, trick.configure, spec)
+                if not isinstance(spec, TrainingSpec):
+                    problem = f"a value of type {type(spec).__name__}, expected the TrainingSpec"
+                    raise HookResultError(trick.name, "configure", problem)
                 if (spec.shape, spec.steps) != (before.shape, before.steps):
                     raise HookResultError(
                         trick.name,

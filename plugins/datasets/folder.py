@@ -1,17 +1,13 @@
 """Any folder of images: class folders or flat, any mix of sizes and modes.
 
-How to use::
-
-    dataset:
-      name: folder
-      path: ~/pictures/cats-and-dogs
-      size: 64
+How to use
+    ``dataset: {name: folder, path: ~/pictures/cats-and-dogs, size: 64}``
 
 Each sub-folder of the path is a class, named after it; a flat folder, or a single sub-folder,
 gives images without labels. Images are made square by ``fit``: ``crop`` keeps the centre,
 ``pad`` keeps everything, ``stretch`` distorts.
 
-Technical details: see ``decode`` for what is done to each image. A file that cannot be
+Orientation tags are applied, transparency is laid on the ``background``. A file that cannot be
 decoded is left out, and the report counts such files and names the first. Hidden files are
 ignored, and so is what has no image's suffix. The order is that of the relative names. The
 decoded images are kept in ``folder-cache`` below the data root, under a key of the path, the

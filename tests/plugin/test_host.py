@@ -91,6 +91,15 @@ def test_an_unknown_name_says_what_is_close():
         ("x = 1\n\nraise ValueError('no')\n", r"my_trick\.py:3: ValueError: no"),
         ("x = 1\n", "defines no plugin"),
         (MINE.replace("    neutral = TrickParameters()\n", ""), "declares no `neutral`"),
+        (MINE.replace('    name = "mine"\n', ""), "the trick Mine has no `name`"),
+        (MINE.replace('"mine"', '"My Trick"'), "named 'My Trick', expected lower-case letters"),
+        (
+            "from ganbench.plugin import Objective\n"
+            "class Half(Objective):\n    name = 'half'\n"
+            "    def discriminator_loss(self, real_logits, fake_logits, real_targets, fake_targets):"
+            "\n        return fake_logits.mean()\n",
+            "the objective 'half' lacks generator_loss",
+        ),
     ],
 )
 def test_a_broken_file_says_where_and_why(file, text, message):

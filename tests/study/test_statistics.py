@@ -296,6 +296,7 @@ def test_an_arm_equal_to_the_baseline_has_no_effect():
     (row,) = compare(from_finals(baseline=BASE, twin=BASE))[1:]
     assert row.verdict == "no effect"
     assert (row.effect.p, row.effect.estimate) == (1.0, 0.0)
+    assert "does nothing at all" in row.reason
 
 
 def test_a_noisy_arm_is_inconclusive_and_says_how_many_seeds_would_settle_it():

@@ -227,3 +227,21 @@ def test_a_buffer_that_was_not_declared_is_refused_at_once():
 
     with pytest.raises(HookError, match="no buffer 'late' was declared by make_buffers"):
         trial(make("late", before_step=before_step)).advance(1)
+
+
+@pytest.mark.parametrize(
+    ("hook", "function", "message"),
+    [
+        ("skip", lambda self, ctx: False, r"skip returned False, expected a pair"),
+        ("configure", lambda self, spec: None, r"configure returned a value of type NoneType"),
+        (
+            "make_modules",
+            lambda self, ctx: {"q": torch.nn.Linear(1, 1)},
+            r"make_modules returned a value of type Linear, expected a TrickModule",
+        ),
+    ],
+)
+def test_an_unusable_result_of_a_build_hook_is_named(hook, function, message):
+    function.__name__ = hook
+    with pytest.raises(HookError, match=message):
+        trial(make("slips", **{hook: function}))
