@@ -96,8 +96,8 @@ def test_an_unknown_name_says_what_is_close():
         (
             "from ganbench.plugin import Objective\n"
             "class Half(Objective):\n    name = 'half'\n"
-            "    def discriminator_loss(self, real_logits, fake_logits, real_targets, fake_targets):"
-            "\n        return fake_logits.mean()\n",
+            "    def discriminator_loss(self, *logits_and_targets):\n"
+            "        return fake_logits.mean()\n",
             "the objective 'half' lacks generator_loss",
         ),
     ],
