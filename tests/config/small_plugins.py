@@ -20,10 +20,15 @@ from ganbench.plugin import (
 )
 
 
+def _never(self, *arguments):
+    raise AssertionError("these plugins are named in study files and never run")
+
+
 class Squares(Dataset):
     """Squares."""
 
     name = "squares"
+    load = _never
 
     class Parameters(DatasetParameters):
         size: Annotated[int, Field(ge=8, le=64)] = 8
@@ -34,6 +39,7 @@ class Photos(Dataset):
     """Photos in a folder."""
 
     name = "photos"
+    load = _never
 
     class Parameters(DatasetParameters):
         folder: str
@@ -44,6 +50,7 @@ class Conv(Architecture):
     """Convolutions."""
 
     name = "conv"
+    build_pairs = _never
 
     class Parameters(ArchitectureParameters):
         width: Annotated[int, Field(ge=1, le=512)] = 64
@@ -53,6 +60,7 @@ class Dense(Architecture):
     """Layers."""
 
     name = "dense"
+    build_pairs = _never
 
     class Parameters(ArchitectureParameters):
         hidden: Annotated[int, Field(ge=1, le=512), Search(16, 512, log=True)] = 128
@@ -63,12 +71,16 @@ class Plain(Objective):
     """With targets."""
 
     name = "non-saturating"
+    discriminator_loss = _never
+    generator_loss = _never
 
 
 class Critic(Objective):
     """Without targets."""
 
     name = "critic"
+    discriminator_loss = _never
+    generator_loss = _never
     uses_targets = False
 
 
@@ -149,12 +161,15 @@ class Network(Extractor):
     """Features."""
 
     name = "classifier"
+    features = _never
+    protocol = _never
 
 
 class Distance(Metric):
     """Distance."""
 
     name = "fid"
+    compute = _never
     figures = {"fid": "distance"}
     lower_is_better = ("fid",)
 
@@ -163,6 +178,7 @@ class Modes(Metric):
     """Modes."""
 
     name = "modes"
+    compute = _never
     figures = {"modes": "count", "kl": "nats"}
     lower_is_better = ("kl",)
 
@@ -171,6 +187,7 @@ class Diversity(Metric):
     """Diversity."""
 
     name = "diversity"
+    compute = _never
     figures = {"diversity": "ratio"}
 
 
@@ -178,5 +195,6 @@ class Modes2(Metric):
     """Modes, counted again."""
 
     name = "modes2"
+    compute = _never
     figures = {"kl": "nats"}
     lower_is_better = ("kl",)
