@@ -21,6 +21,7 @@ from ganbench.plugin.dataset import (
 from ganbench.plugin.errors import GanbenchError
 from ganbench.plugin.hookspecs import hookimpl
 from ganbench.plugin.host import Host, Kind, PluginError, Registered, UnknownPluginError
+from ganbench.plugin.latent import Categorical, Code, LatentSpec, Uniform
 from ganbench.plugin.metric import (
     Extractor,
     ExtractorContext,
@@ -32,17 +33,24 @@ from ganbench.plugin.metric import (
 )
 from ganbench.plugin.objective import Objective, ObjectiveParameters
 from ganbench.plugin.parameters import Annotated, Field, Parameters, Search, search_ranges
+from ganbench.plugin.picture import Picture, Sampler
 from ganbench.plugin.spec import (
     ROLES,
     Buffers,
     BuildContext,
-    LatentSpec,
+    Half,
     OptimizerSpec,
     Role,
     TrainingSpec,
     keep_weights,
 )
-from ganbench.plugin.step import Discriminate, DiscriminatorStep, Features, GeneratorStep
+from ganbench.plugin.step import (
+    Discriminate,
+    DiscriminatorStep,
+    Features,
+    GeneratorStep,
+    Judge,
+)
 from ganbench.plugin.trick import Stage, Trick, TrickModule, TrickParameters
 
 __all__ = [
@@ -52,7 +60,9 @@ __all__ = [
     "ArchitectureParameters",
     "Buffers",
     "BuildContext",
+    "Categorical",
     "Centres",
+    "Code",
     "Data",
     "DataError",
     "Dataset",
@@ -67,7 +77,9 @@ __all__ = [
     "Field",
     "GanbenchError",
     "GeneratorStep",
+    "Half",
     "Host",
+    "Judge",
     "Kind",
     "LatentSpec",
     "Metric",
@@ -78,16 +90,19 @@ __all__ = [
     "OptimizerSpec",
     "Pair",
     "Parameters",
+    "Picture",
     "PluginError",
     "Progress",
     "Registered",
     "Role",
+    "Sampler",
     "Search",
     "Stage",
     "TrainingSpec",
     "Trick",
     "TrickModule",
     "TrickParameters",
+    "Uniform",
     "UnknownPluginError",
     "can_classify",
     "hookimpl",

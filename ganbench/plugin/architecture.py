@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from ganbench.plugin.latent import LatentSpec
 from ganbench.plugin.parameters import Parameters
+from ganbench.plugin.picture import Picture, Sampler
 from ganbench.plugin.spec import TrainingSpec
 
 
@@ -61,6 +63,10 @@ class Pair:
         From a batch of real images in [-1, 1] to what this pair takes as real.
     condition : callable or None
         From the same batch to what both networks are conditioned on.
+    latent : LatentSpec or None
+        The prior of this pair's generator, if not the trial's.
+    shape : tuple of int or None
+        Shape of what this pair generates, if not the data's.
     """
 
     name: str
@@ -68,6 +74,8 @@ class Pair:
     discriminator: nn.Module
     real_view: Callable[[Tensor], Tensor] | None = None
     condition: Callable[[Tensor], Tensor] | None = None
+    latent: LatentSpec | None = None
+    shape: tuple[int, ...] | None = None
 
 
 class Architecture:
@@ -100,10 +108,23 @@ class Architecture:
         """Return the adversarial pairs; override for more than one."""
         return (Pair("main", self.build_generator(spec), self.build_discriminator(spec)),)
 
-    def sample(self, generators: Mapping[str, nn.Module], latent: Tensor) -> Tensor:
-        """Return images for ``latent``, from all pairs' generators."""
-        images: Tensor = generators["main"](latent)
+    def sample(self, generators: Mapping[str, nn.Module], latents: Mapping[str, Tensor]) -> Tensor:
+        """Return images, shape (batch, *spec.shape), from all pairs' generators.
+
+        Parameters
+        ----------
+        generators : mapping of pair name to Module
+        latents : mapping of pair name to Tensor, shape (batch, latent)
+        """
+        images: Tensor = generators["main"](latents["main"])
         return images
+
+    def draw_pictures(self, sampler: Sampler) -> Mapping[str, Picture]:
+        """Return pictures for the report, by a name with lower-case letters, digits and -.
+
+        Called once, at the end of a trial.
+        """
+        return {}
 
     def initialise(self, module: nn.Module) -> None:
         """Draw one leaf module's weights, from torch's global stream (seeded for it).

@@ -1,10 +1,12 @@
 """The base class of objectives: what D and G minimise."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor
 
 from ganbench.plugin.parameters import Parameters
+from ganbench.plugin.spec import Role
 
 
 class ObjectiveParameters(Parameters):
@@ -38,3 +40,9 @@ class Objective:
     ) -> Tensor:
         """Return G's loss, 0-d; ``real_logits`` only where ``generator_needs_real``."""
         raise NotImplementedError
+
+    def after_optimizer_step(self, role: Role, params: Sequence[Tensor]) -> None:
+        """Act on a role's parameters after its step, in place, without gradients.
+
+        Called before the tricks' hooks of that name.
+        """

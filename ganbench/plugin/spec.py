@@ -1,30 +1,19 @@
 """What a network, a trick or an objective is told about the trial it is built for."""
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-Role = Literal["generator", "discriminator"]
-ROLES: tuple[Role, Role] = ("generator", "discriminator")
+from ganbench.plugin.latent import LatentSpec
 
-
-@dataclass(frozen=True)
-class LatentSpec:
-    """The prior of the generator's input.
-
-    Attributes
-    ----------
-    dimension : int
-        Width of the latent vector.
-    distribution : {"normal", "uniform"}
-        N(0, 1), or U(-1, 1), in each coordinate.
-    """
-
-    dimension: int
-    distribution: Literal["normal", "uniform"] = "normal"
+Half = Literal["generator", "discriminator"]
+"""Whose half of a step: in which D, or G, is updated."""
+Role = str
+"""What an optimizer trains: a `Half`'s network, or a trick's modules under their own name."""
+ROLES: tuple[Half, Half] = ("generator", "discriminator")
 
 
 @dataclass(frozen=True)
@@ -42,13 +31,15 @@ class TrainingSpec:
     Attributes
     ----------
     shape : tuple of int
-        ``(channels, height, width)`` of an image, or ``(dimensions,)`` of a point.
+        ``(channels, height, width)`` of an image, or ``(dimensions,)`` of a point; where a
+        pair has its own shape and latent, its context says so.
     latent : LatentSpec
     batch_size : int
-        Real images, and fake images, in each step.
+        Real images, and fake images, in each update.
     steps : int
         Steps of the whole trial.
     optimizers : mapping of role to OptimizerSpec
+        A trick's own role is trained like the half that it belongs to, unless named here.
     """
 
     shape: tuple[int, ...]
@@ -90,6 +81,11 @@ class BuildContext:
         Names of all tricks of the trial, in their resolved order.
     real_images : Tensor, shape (items, *shape)
         The whole training set on the device: uint8 for images, float32 for points.
+    real_labels : Tensor or None
+        int64, shape (items,), on the device; None for data without labels.
+    real_batch : callable (indices) -> (Tensor, Tensor or None)
+        What the pair takes as real, shape (batch, *spec.shape), in [-1, 1], and its
+        condition if it has one, of the training set's items ``indices`` (int64).
     generator, discriminator : Module or None
         The networks of the pair as far as they are built.
     """
@@ -102,6 +98,8 @@ class BuildContext:
     uses_targets: bool
     tricks: tuple[str, ...]
     real_images: Tensor
+    real_labels: Tensor | None
+    real_batch: Callable[[Tensor], tuple[Tensor, Tensor | None]]
     generator: nn.Module | None = None
     discriminator: nn.Module | None = None
 
@@ -139,12 +137,16 @@ class Buffers(MutableMapping[str, Tensor]):
         own, so that a trick that asks D once more moves nobody's draws.
     role : {"discriminator", "generator"} or None
         Whose half of the step the hook is called in; None outside of both.
+    extra : bool
+        Whether the call serves what a trick asks D besides, through ``discriminate`` or
+        another callable of the step, and not the step's own forward passes.
     modules : dict of str to Module
         What ``Trick.make_modules`` built for this pair.
     """
 
     generator: torch.Generator
-    role: Role | None = None
+    role: Half | None = None
+    extra: bool = False
     modules: dict[str, nn.Module] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 

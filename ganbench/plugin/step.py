@@ -2,11 +2,37 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ganbench.plugin.spec import Role
 
 Features = Mapping[str, Tensor]
-Discriminate = Callable[[Tensor, bool], tuple[Tensor, Features]]
+Judge = Callable[[Tensor], Tensor]
+"""From D's inputs to logits of shape (batch, 1)."""
+Parameters = Mapping[str, Tensor]
+
+
+class Discriminate(Protocol):
+    """D behind the trial's chain of input transforms."""
+
+    def __call__(
+        self, images: Tensor, is_real: bool, parameters: Parameters | None = None
+    ) -> tuple[Tensor, Features]:
+        """Return logits (batch, 1), and the output of each of D's blocks by its name.
+
+        Parameters
+        ----------
+        images : Tensor, shape (batch, *shape)
+            Raw images in [-1, 1].
+        is_real : bool
+        parameters : mapping of str to Tensor, optional
+            Stand-ins for D's parameters, by their names in ``named_parameters``; gradients
+            flow to them, and D's own parameters and buffers are left alone.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -22,8 +48,11 @@ class DiscriminatorStep:
     real, fake : Tensor, shape (batch, *shape)
         D's inputs as D saw them, after every transform; ``fake`` carries no gradient to G.
     real_logits, fake_logits : Tensor, shape (batch, 1)
-    discriminate : callable (images, is_real) -> (logits, features)
-        D behind the trial's chain of input transforms, for raw images in [-1, 1].
+    discriminate : Discriminate
+        For raw images in [-1, 1].
+    judge : callable (inputs) -> logits
+        D alone, for inputs like ``real`` and ``fake``, with the pair's condition. Never
+        compiled, so that gradients of gradients can be taken.
     """
 
     generator: nn.Module
@@ -35,6 +64,7 @@ class DiscriminatorStep:
     real_logits: Tensor
     fake_logits: Tensor
     discriminate: Discriminate
+    judge: Judge
 
 
 @dataclass(frozen=True)
@@ -50,12 +80,17 @@ class GeneratorStep:
         G's output, with its gradient.
     real : Tensor, shape (batch, *shape)
         The batch of real images of this step, in [-1, 1], before any transform.
-    discriminate : callable (images, is_real) -> (logits, features)
-        D behind the trial's chain of input transforms. ``features`` maps the name of each
-        of D's blocks to its output.
-    adversarial_loss : callable () -> Tensor
+    discriminate : Discriminate
+        For raw images in [-1, 1].
+    adversarial_loss : callable (parameters=None) -> Tensor
         The loss that the trial's objective gives; evaluated when called, with the same
-        draws, and in the same order, as a trial without this hook.
+        draws, and in the same order, as a trial without this hook. With ``parameters`` of a
+        D as in `Discriminate`, G's loss against that D.
+    discriminator_loss : callable (parameters=None) -> Tensor
+        D's loss on this step's real and fake images, less the penalties of tricks;
+        differentiable with respect to G too.
+    optimizers : mapping of role to Optimizer
+        To be read, such as the moments of D's Adam; only the trainer steps them.
     """
 
     generator: nn.Module
@@ -65,4 +100,6 @@ class GeneratorStep:
     fake: Tensor
     real: Tensor
     discriminate: Discriminate
-    adversarial_loss: Callable[[], Tensor]
+    adversarial_loss: Callable[..., Tensor]
+    discriminator_loss: Callable[..., Tensor]
+    optimizers: Mapping[Role, Optimizer]

@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ganbench.plugin.latent import LatentSpec
 from ganbench.plugin.objective import Objective
 from ganbench.plugin.parameters import Parameters
-from ganbench.plugin.spec import Buffers, BuildContext, LatentSpec, Role, TrainingSpec
-from ganbench.plugin.step import DiscriminatorStep, GeneratorStep
+from ganbench.plugin.picture import Picture, Sampler
+from ganbench.plugin.spec import Buffers, BuildContext, Half, Role, TrainingSpec
+from ganbench.plugin.step import DiscriminatorStep, GeneratorStep, Judge
 
 
 class TrickParameters(Parameters):
@@ -30,11 +32,21 @@ class Stage(IntEnum):
 class TrickModule:
     """A module that a trick brings, and the optimizer role that trains it.
 
-    With the role None nothing trains it; it is saved and restored all the same.
+    Attributes
+    ----------
+    module : Module
+    role : str or None
+        ``"generator"`` or ``"discriminator"`` for that network's optimizer; a name of the
+        trick's own, with the trick's name in it, for an optimizer of its own:
+        ``spec.optimizers[role]`` if ``configure`` put one there, or else one like the
+        half's. With None nothing trains it; it is saved and restored all the same.
+    half : {"generator", "discriminator"} or None
+        Of a role of its own: along whose loss, and after whose forward passes.
     """
 
     module: nn.Module
     role: Role | None
+    half: Half | None = None
 
 
 class Trick:
@@ -127,13 +139,23 @@ class Trick:
         """Change what D sees, in D's and in G's half of the step. Chained, after images."""
         return x
 
-    def transform_targets(self, t: Tensor, is_real: bool, role: Role, buf: Buffers) -> Tensor:
+    def transform_targets(self, t: Tensor, is_real: bool, role: Half, buf: Buffers) -> Tensor:
         """Change the targets, shape (batch, 1), in [0, 1]. Chained.
 
         ``role`` says whose loss they enter. ``is_real`` says which images they belong to:
         in the generator's half that is always False.
         """
         return t
+
+    def judge_batches(
+        self, judge: Judge, real: Tensor, fake: Tensor, buf: Buffers
+    ) -> tuple[Tensor, Tensor]:
+        """Return D's logits of the real and of the fake inputs, in D's half.
+
+        The default asks ``judge`` for the one and then for the other, each a batch of its
+        own. At most one trick of a trial may.
+        """
+        raise NotImplementedError
 
     def discriminator_penalty(self, step: DiscriminatorStep, buf: Buffers) -> Tensor:
         """Add a term, 0-d, to D's loss. Summed."""
@@ -153,10 +175,26 @@ class Trick:
         """Change a role's gradients, in the order of its parameters. Chained."""
         return grads
 
+    def gate_update(self, half: Half, loss: Tensor, buf: Buffers) -> Tensor:
+        """Say, as a 0-d bool tensor, whether an update may take effect.
+
+        ``loss`` is the half's, 0-d. An update that any trick denies is undone on the device,
+        the optimizers' state with it; BatchNorm's statistics have moved all the same.
+        """
+        raise NotImplementedError
+
     def after_optimizer_step(self, role: Role, params: Sequence[Tensor], buf: Buffers) -> None:
         """Act on a role's parameters after its step, in place, without gradients."""
 
     # -- host --------------------------------------------------------------------------
+    def plan_updates(self, step: int, updates: Sequence[Half], buf: Buffers) -> Sequence[Half]:
+        """Return what is updated in step ``step``, in order. Chained.
+
+        It begins as ``("discriminator", "generator")``. Each further update of a half in a
+        step gets real images and latents of its own.
+        """
+        return updates
+
     def before_step(self, step: int, buf: Buffers) -> None:
         """Fill buffers before step ``step`` (counted from 0), without reading any back."""
 
@@ -165,8 +203,20 @@ class Trick:
         return {}
 
     def sampling_generator(self, ctx: BuildContext, buf: Buffers) -> nn.Module:
-        """Return the generator to sample from. At most one trick of a trial may."""
+        """Return the generator to sample from. At most one trick of a trial may.
+
+        Both are scored: this one, and the generator as it was trained.
+        """
         raise NotImplementedError
+
+    def draw_pictures(
+        self, ctx: BuildContext, sampler: Sampler, buf: Buffers
+    ) -> Mapping[str, Picture]:
+        """Return pictures for the report, by a name with lower-case letters, digits and -.
+
+        Called once, at the end of a trial.
+        """
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """Return state beyond buffers and modules: tensors and plain Python values."""

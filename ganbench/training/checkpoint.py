@@ -10,7 +10,7 @@ import torch
 from ganbench.training.errors import CheckpointError
 from ganbench.training.trial import Trial, trial_parts
 
-VERSION = 1
+VERSION = 2
 
 
 def save(trial: Trial, path: Path, extra: Mapping[str, Any] | None = None) -> None:
@@ -44,8 +44,9 @@ def save(trial: Trial, path: Path, extra: Mapping[str, Any] | None = None) -> No
             for built in trial.pairs
         ],
         "streams": trial.streams.state_dict(),
-        "batches": trial.batches.state_dict(),
+        "orders": [order.state_dict() for order in trial.orders],
         "losses": trial.loss_log[: trial.step].clone(),
+        "updates": trial.update_log[: trial.step].clone(),
         "extra": dict(extra or {}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,9 +91,11 @@ def load(trial: Trial, path: Path) -> dict[str, Any]:
             for key, tensor in own.tensors.items():
                 tensor.copy_(saved[name][key])
     trial.streams.load_state_dict(state["streams"])
-    trial.batches.load_state_dict(state["batches"])
+    for repeat, saved in enumerate(state["orders"]):
+        trial.order_of_batches(repeat).load_state_dict(saved)
     trial.step, trial.seconds = state["step"], state["seconds"]
     trial.diverged_at = state["diverged_at"]
     trial.loss_log[: trial.step] = state["losses"].to(trial.device)
+    trial.update_log[: trial.step] = state["updates"]
     extra: dict[str, Any] = state["extra"]
     return extra

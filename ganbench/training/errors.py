@@ -44,7 +44,8 @@ class HookResultError(HookError):
 
 def _place(error: BaseException, hook: str) -> str:
     """Return file and line, in the hook, at which an exception came up."""
-    for frame in traceback.extract_tb(error.__traceback__):
+    # The innermost of that name: the trainer's own methods are named after the hooks.
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.name == hook:
             return f" ({Path(frame.filename).name}:{frame.lineno})"
     return ""

@@ -15,12 +15,15 @@ STEP_HOOKS = (
     "transform_images",
     "transform_discriminator_input",
     "transform_targets",
+    "judge_batches",
     "discriminator_penalty",
     "generator_penalty",
     "generator_objective",
     "transform_gradients",
+    "gate_update",
     "after_optimizer_step",
     "before_step",
+    "plan_updates",
 )
 BUILD_HOOKS = (
     "configure",
@@ -32,11 +35,12 @@ BUILD_HOOKS = (
     "make_modules",
     "make_buffers",
 )
-HOST_HOOKS = ("on_evaluate", "sampling_generator")
+HOST_HOOKS = ("on_evaluate", "sampling_generator", "draw_pictures")
 EXCLUSIVE = (
     "make_objective",
     "make_optimizer",
     "make_latent",
+    "judge_batches",
     "generator_objective",
     "sampling_generator",
 )
@@ -159,6 +163,10 @@ def _problem(hook: str, result: Any, arguments: Sequence[Any]) -> str | None:
         if isinstance(result, Sequence) and len(result) == wanted:
             return None
         return f"{_kind(result)}, expected {wanted} gradients"
+    if hook == "judge_batches":
+        if isinstance(result, tuple) and len(result) == 2:
+            return None
+        return f"{_kind(result)}, expected two tensors of logits"
     if not isinstance(result, Tensor):
         return f"{_kind(result)}, expected a tensor"
     if hook == "transform_targets":
@@ -168,7 +176,7 @@ def _problem(hook: str, result: Any, arguments: Sequence[Any]) -> str | None:
             return f"a tensor of shape {tuple(result.shape)}, expected (batch, {columns})"
     elif hook == "transform_latent" and result.ndim != 2:
         return f"a tensor of shape {tuple(result.shape)}, expected (batch, latent)"
-    elif hook.endswith(("_penalty", "_objective")) and result.ndim:
+    elif hook.endswith(("_penalty", "_objective", "gate_update")) and result.ndim:
         return f"a tensor of shape {tuple(result.shape)}, expected a single number, shape ()"
     return None
 

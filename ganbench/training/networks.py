@@ -1,15 +1,17 @@
 """Building the networks of a trial so that two arms of a seed start alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ganbench.plugin import (
     ROLES,
     Architecture,
     Buffers,
     BuildContext,
+    Half,
     Pair,
     Role,
     Trick,
@@ -34,17 +36,21 @@ class BuiltPair:
         By trick.
     modules : dict of role or None to ModuleDict
         What tricks brought, by the role that trains it.
+    halves : dict of role to half
+        Every role of the pair, the tricks' own among them, and the half that trains it.
     """
 
     pair: Pair
     context: BuildContext
     buffers: dict[str, Buffers]
     modules: dict[Role | None, nn.ModuleDict]
+    halves: dict[Role, Half]
 
     def parameters(self, role: Role) -> list[nn.Parameter]:
         """Return what a role's optimizer trains: its network, then the tricks' modules."""
-        network = self.pair.generator if role == "generator" else self.pair.discriminator
-        found = [*network.parameters(), *self.modules[role].parameters()]
+        networks = {"generator": self.pair.generator, "discriminator": self.pair.discriminator}
+        own = networks[role].parameters() if role in networks else ()
+        found = [*own, *self.modules[role].parameters()]
         return [parameter for parameter in found if parameter.requires_grad]
 
 
@@ -87,7 +93,16 @@ def _build(
     generator, discriminator = pair.generator, pair.discriminator
     draw(generator, "generator")
     draw(discriminator, "discriminator")
-    context = replace(context, pair=pair.name, generator=generator, discriminator=discriminator)
+    context = replace(
+        context,
+        pair=pair.name,
+        spec=context.spec.with_changes(
+            latent=pair.latent or context.spec.latent, shape=pair.shape or context.spec.shape
+        ),
+        real_batch=_view(pair, context),
+        generator=generator,
+        discriminator=discriminator,
+    )
     for trick in tricks:
         answer = call_plugin(trick.name, trick.skip, context)
         if not (isinstance(answer, tuple) and len(answer) == 2):
@@ -112,25 +127,59 @@ def _build(
     discriminator.to(context.device)
 
     modules: dict[Role | None, nn.ModuleDict] = {role: nn.ModuleDict() for role in (*ROLES, None)}
+    halves: dict[Role, Half] = {role: role for role in ROLES}
     buffers: dict[str, Buffers] = {}
     for trick in tricks:
         own = Buffers(streams.stream(f"trick/{trick.name}/{pair.name}"))
         with seeded("init", pair.name, "trick", trick.name, seed=streams.seed):
-            made = call_plugin(trick.name, trick.make_modules, context)
+            made: Mapping[str, Any] = call_plugin(trick.name, trick.make_modules, context)
         for name, brought in made.items():
-            if not isinstance(brought, TrickModule):
-                problem = f"a value of type {type(brought).__name__}, expected a TrickModule"
-                raise HookResultError(trick.name, "make_modules", problem)
+            wrong = _brought_problem(trick, brought)
+            if wrong is not None:
+                raise HookResultError(trick.name, "make_modules", wrong)
             if brought.role not in modules:
-                problem = f"a module for the role {brought.role!r}, expected one of {ROLES} or None"
-                raise HookResultError(trick.name, "make_modules", problem)
+                modules[brought.role] = nn.ModuleDict()
+                halves[brought.role] = brought.half
             own.modules[name] = brought.module.to(context.device)
             modules[brought.role][f"{trick.name}__{name}"] = brought.module
         for name, tensor in call_plugin(trick.name, trick.make_buffers, context).items():
             own.tensors[name] = tensor.to(context.device)
         buffers[trick.name] = own
     built = replace(pair, generator=generator, discriminator=discriminator)
-    return BuiltPair(built, context, buffers, modules)
+    return BuiltPair(built, context, buffers, modules, halves)
+
+
+def _view(pair: Pair, context: BuildContext) -> Callable[[Tensor], tuple[Tensor, Tensor | None]]:
+    """Return what gives a pair its real images, and condition, from indices of the data."""
+    whole = context.real_batch
+
+    def real_batch(indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        return views(pair, whole(indices)[0])
+
+    return real_batch
+
+
+def views(pair: Pair, batch: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return what a pair takes as real, and its condition, from a batch of the data."""
+    real = batch if pair.real_view is None else pair.real_view(batch)
+    condition = None if pair.condition is None else pair.condition(batch)
+    return real, condition
+
+
+def _brought_problem(trick: Trick, brought: object) -> str | None:
+    """Say what is wrong with a value of ``make_modules``."""
+    if not isinstance(brought, TrickModule):
+        return f"a value of type {type(brought).__name__}, expected a TrickModule"
+    if brought.role in (*ROLES, None):
+        return None
+    if trick.name not in str(brought.role):
+        return (
+            f"a module for the role {brought.role!r}, expected one of {ROLES}, None, or a role "
+            f"of its own with the trick's name in it, such as {trick.name!r}"
+        )
+    if brought.half not in ROLES:
+        return f"the role {brought.role!r} of its own in half {brought.half!r}, expected {ROLES}"
+    return None
 
 
 def _network(

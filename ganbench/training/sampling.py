@@ -9,15 +9,39 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganbench.plugin import Architecture, Buffers, TrainingSpec
+from ganbench.plugin import Architecture, Buffers, Categorical, Code, LatentSpec
 
 
-def draw_latents(spec: TrainingSpec, count: int, stream: torch.Generator) -> Tensor:
-    """Return latents of shape (count, latent): N(0, 1), or U(-1, 1)."""
-    shape = (count, spec.latent.dimension)
-    if spec.latent.distribution == "uniform":
-        return torch.rand(shape, generator=stream, device=stream.device).mul_(2).sub_(1)
-    return torch.randn(shape, generator=stream, device=stream.device)
+def draw_latents(
+    latent: LatentSpec, count: int, stream: torch.Generator, codes: torch.Generator | None
+) -> Tensor:
+    """Return latents of shape (count, latent): the noise, and the codes behind it.
+
+    Parameters
+    ----------
+    latent : LatentSpec
+    count : int
+    stream, codes : torch.Generator
+        Draw the noise, and the codes; None will do for the second where there are none.
+    """
+    shape = (count, latent.noise)
+    device = stream.device
+    if latent.distribution == "uniform":
+        noise = torch.rand(shape, generator=stream, device=device).mul_(2).sub_(1)
+    else:
+        noise = torch.randn(shape, generator=stream, device=device)
+    if not latent.codes:
+        return noise
+    return torch.cat([noise, *(_draw_code(code, count, codes, device) for code in latent.codes)], 1)
+
+
+def _draw_code(
+    code: Code, count: int, stream: torch.Generator | None, device: torch.device
+) -> Tensor:
+    if isinstance(code, Categorical):
+        drawn = torch.randint(code.classes, (count,), generator=stream, device=device)
+        return torch.nn.functional.one_hot(drawn, code.classes).float()
+    return torch.rand((count, code.dimension), generator=stream, device=device).mul_(2).sub_(1)
 
 
 def with_stream(buffers: Buffers, stream: torch.Generator) -> Buffers:
@@ -29,7 +53,7 @@ def with_stream(buffers: Buffers, stream: torch.Generator) -> Buffers:
 def sample(
     architecture: Architecture,
     generators: Mapping[str, nn.Module],
-    latents: Tensor,
+    latents: Mapping[str, Tensor],
     batch_size: int,
     batch_norm: Literal["running", "batch"],
 ) -> Tensor:
@@ -40,7 +64,7 @@ def sample(
     architecture : Architecture
         Knows how the pairs' generators work together.
     generators : mapping of pair name to Module
-    latents : Tensor, shape (count, latent)
+    latents : mapping of pair name to Tensor, shape (count, latent)
     batch_size : int
     batch_norm : {"running", "batch"}
         Statistics of BatchNorm layers: the running means, or the batch's own. Every other
@@ -50,8 +74,12 @@ def sample(
     -------
     Tensor, shape (count, *shape), in the range of the generator's output
     """
+    split = {name: torch.split(z, batch_size) for name, z in latents.items()}
     with sampling_mode(list(generators.values()), batch_norm):
-        parts = [architecture.sample(generators, part) for part in torch.split(latents, batch_size)]
+        parts = [
+            architecture.sample(generators, dict(zip(split, part, strict=True)))
+            for part in zip(*split.values(), strict=True)
+        ]
     return torch.cat(parts)
 
 

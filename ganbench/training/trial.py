@@ -3,42 +3,26 @@
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from ganbench.config.model import TrialConfig
 from ganbench.data.images import quantise
 from ganbench.data.resident import Order, Resident
-from ganbench.plugin import (
-    ROLES,
-    Buffers,
-    BuildContext,
-    Data,
-    Host,
-    LatentSpec,
-    Objective,
-    OptimizerSpec,
-    Role,
-    TrainingSpec,
-    Trick,
-)
+from ganbench.plugin import ROLES, Data, Half, Host, Objective, Picture, Role
 from ganbench.training import sampling
-from ganbench.training.errors import HookResultError, NonFiniteError, NotApplicableError
-from ganbench.training.hooks import (
-    blame,
-    call_plugin,
-    create_tricks,
-    overrides,
-    resolved_order,
-)
+from ganbench.training.context import make_context
+from ganbench.training.errors import NonFiniteError
+from ganbench.training.evaluating import Evaluating, Weights, figure_name
+from ganbench.training.hooks import blame, call_plugin, create_tricks, overrides, resolved_order
 from ganbench.training.networks import BuiltPair, build_pairs
-from ganbench.training.optimizers import make_optimizer, optimizer_spec
-from ganbench.training.step import PairStep, collect
+from ganbench.training.optimizers import make_optimizer
+from ganbench.training.step import PairStep
 from ganbench.training.streams import Streams
+from ganbench.training.update import collect
 
 
 class Trial:
@@ -92,13 +76,15 @@ class Trial:
         self.architecture = host.create(
             "architecture", config.architecture.name, config.architecture.parameters
         )
-        self.objective: Objective = host.create(
+        objective: Objective = host.create(
             "objective", config.objective.name, config.objective.parameters
         )
         # A step that cannot be captured runs eagerly; the trial's details say which it was.
         self.compiled = config.execution.compile and all(t.capturable for t in self.tricks)
         self._resident = Resident(data, device)
-        self.context = self._configure(data)
+        self.context, self.objective = make_context(
+            config, self._resident, self.tricks, self.architecture, objective
+        )
         self.pairs: tuple[BuiltPair, ...] = build_pairs(
             self.architecture, self.tricks, self.context, self.streams
         )
@@ -109,8 +95,6 @@ class Trial:
                 self.tricks,
                 self.objective,
                 optimizers,
-                self.context.spec.batch_size,
-                device,
                 self.streams,
                 self._autocast,
                 self.compiled,
@@ -122,10 +106,31 @@ class Trial:
             for built in self.pairs
             for hook in collect(self.tricks, built.buffers, "before_step")
         ]
-        self.batches = Order(
-            len(self._resident.items), self.context.spec.batch_size, self.streams.stream("data")
+        self._evaluating = Evaluating(
+            self.pairs,
+            self.tricks,
+            self.architecture,
+            self.streams,
+            config.evaluation,
+            self._autocast,
         )
-        self.loss_log = torch.zeros(self.steps, len(self.pairs), len(ROLES), device=device)
+        self.orders: list[Order] = []
+        self.order_of_batches(0)
+        shape = (self.steps, len(self.pairs), len(ROLES))
+        self.loss_log = torch.zeros(shape, device=device)
+        self.update_log = torch.zeros(shape, dtype=torch.int16)
+
+    def order_of_batches(self, repeat: int) -> Order:
+        """Return the order of real images for a half's first update in a step, or a further.
+
+        Each has a stream of its own: an arm that updates D more often shows the first update
+        of each step the same images as every other arm.
+        """
+        while len(self.orders) <= repeat:
+            name = f"data/{len(self.orders)}" if self.orders else "data"
+            items, size = len(self._resident), self.context.spec.batch_size
+            self.orders.append(Order(items, size, self.streams.stream(name)))
+        return self.orders[repeat]
 
     def advance(self, count: int) -> None:
         """Train for ``count`` steps, or to the end, or until the losses are not finite.
@@ -169,20 +174,25 @@ class Trial:
         return all(
             bool(parameter.isfinite().all())
             for built in self.pairs
-            for role in ROLES
+            for role in built.halves
             for parameter in built.parameters(role)
         )
 
     def losses(self, since: int) -> dict[str, float]:
-        """Return the mean losses of each pair and role over the steps after ``since``."""
-        means = self.loss_log[since : self.step].mean(0).tolist()
+        """Return the mean losses of each pair and half over the updates after step ``since``.
+
+        A half that was not updated in these steps has none.
+        """
+        totals = self.loss_log[since : self.step].sum(0).tolist()
+        counts = self.update_log[since : self.step].sum(0).tolist()
         return {
-            _figure(built.pair.name, role): value
-            for built, row in zip(self.pairs, means, strict=True)
-            for role, value in zip(ROLES, row, strict=True)
+            figure_name(built.pair.name, half): total / count
+            for built, row, taken in zip(self.pairs, totals, counts, strict=True)
+            for half, total, count in zip(ROLES, row, taken, strict=True)
+            if count
         }
 
-    def sample(self, count: int) -> Tensor:
+    def sample(self, count: int, weights: Weights = "sampling") -> Tensor:
         """Return samples as they would be saved: uint8 images, or float32 points.
 
         The latents are the same at every call, and in every arm of a seed. Training is not
@@ -191,6 +201,9 @@ class Trial:
         Parameters
         ----------
         count : int
+        weights : {"sampling", "trained"}
+            Those of a trick's ``sampling_generator`` where there is one, or the generator's
+            as it was trained.
 
         Returns
         -------
@@ -203,158 +216,68 @@ class Trial:
         HookError
             If a plugin's hook raises.
         """
-        generators = {built.pair.name: self._sampling_generator(built) for built in self.pairs}
-        settings = self.config.evaluation
-        # Statistics of the batch need whole batches, the last one too.
-        whole = -(-count // settings.batch_size) * settings.batch_size
-        drawn = whole if settings.batch_norm == "batch" else count
-        with self.streams.layers(), self._autocast():
-            self.streams.seed_layers("evaluation")
-            images = call_plugin(
-                self.architecture.name,
-                sampling.sample,
-                self.architecture,
-                generators,
-                self._evaluation_latents(drawn),
-                settings.batch_size,
-                settings.batch_norm,
-            )[:count].float()
+        images = self._evaluating.images(count, weights)
         if not images.isfinite().all():
             raise NonFiniteError(f"samples are not finite after step {self.step}")
         return quantise(images) if self.context.spec.is_image else images
 
+    @property
+    def has_other_weights(self) -> bool:
+        """Whether samples come from other weights than the trained ones, such as averages."""
+        return self._evaluating.has_other_weights
+
     def extra_figures(self) -> dict[str, float]:
         """Return the figures that tricks report of their own, as ``trick.figure``."""
-        figures: dict[str, float] = {}
-        for trick in self.tricks:
-            if not overrides(trick, "on_evaluate"):
-                continue
-            for built in self.pairs:
-                nets = [built.pair.generator, built.pair.discriminator]
-                mode = sampling.sampling_mode(nets, self.config.evaluation.batch_norm)
-                with self.streams.layers(), torch.no_grad(), mode:
-                    self.streams.seed_layers("evaluation", trick.name)
-                    buffers = self._evaluation_buffers(built, trick)
-                    own = call_plugin(trick.name, trick.on_evaluate, built.context, buffers)
-                for key, value in own.items():
-                    if not isinstance(value, int | float):
-                        problem = f"{key}={value!r}, expected a number"
-                        raise HookResultError(trick.name, "on_evaluate", problem)
-                    figures[_figure(built.pair.name, f"{trick.name}.{key}")] = value
-        return figures
+        return self._evaluating.figures()
+
+    def pictures(self) -> dict[str, Picture]:
+        """Return the pictures that the architecture and the tricks draw of their own."""
+        return self._evaluating.pictures()
 
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of trained parameters of each pair and role."""
         return {
-            _figure(built.pair.name, role): sum(p.numel() for p in built.parameters(role))
+            figure_name(built.pair.name, role): sum(p.numel() for p in built.parameters(role))
             for built in self.pairs
-            for role in ROLES
+            for role in built.halves
         }
 
     def _train_step(self, step: int) -> None:
         for hook, buffers in self._schedules:
             hook(step, buffers)
-        batch = self._resident.batch(self.batches.next())
-        for index, pair_step in enumerate(self._steps):
-            name = pair_step.pair.name
-            for column, role, train in (
-                (1, "discriminator", pair_step.train_discriminator),
-                (0, "generator", pair_step.train_generator),
-            ):
-                self.streams.seed_layers(name, role, str(step))
-                self.loss_log[step, index, column] = train(batch, self._latents(name, role))
-
-    def _latents(self, pair: str, role: str) -> Tensor:
-        stream = self.streams.stream(f"latent/{pair}/{role}")
-        return sampling.draw_latents(self.context.spec, self.context.spec.batch_size, stream)
-
-    def _evaluation_latents(self, count: int) -> Tensor:
-        z = sampling.draw_latents(self.context.spec, count, self.streams.fresh("evaluation"))
-        for trick in self.tricks:
-            if overrides(trick, "transform_latent"):
-                buffers = self._evaluation_buffers(self.pairs[0], trick)
-                z = call_plugin(trick.name, trick.transform_latent, z, buffers)
-        return z
-
-    def _evaluation_buffers(self, built: BuiltPair, trick: Trick) -> Buffers:
-        """Return a trick's buffers with a stream that stands at its start at every call."""
-        stream = self.streams.fresh("evaluation", "trick", trick.name, built.pair.name)
-        return sampling.with_stream(built.buffers[trick.name], stream)
-
-    def _sampling_generator(self, built: BuiltPair) -> nn.Module:
-        for trick in self.tricks:
-            if overrides(trick, "sampling_generator"):
-                replaced: nn.Module = call_plugin(
-                    trick.name,
-                    trick.sampling_generator,
-                    built.context,
-                    built.buffers[trick.name],
+        batches: dict[int, Tensor] = {}
+        for index, (built, pair_step) in enumerate(zip(self.pairs, self._steps, strict=True)):
+            for half, repeat in pair_step.plan(step):
+                if repeat not in batches:
+                    indices = self.order_of_batches(repeat).next()
+                    batches[repeat] = self._resident.batch(indices)
+                further = (str(repeat),) if repeat else ()
+                self.streams.seed_layers(built.pair.name, half, str(step), *further)
+                z = self._latents(built, half, further)
+                column = ROLES.index(half)
+                self.loss_log[step, index, column] += pair_step.train(
+                    half, repeat, batches[repeat], z
                 )
-                return replaced
-        return built.pair.generator
+                self.update_log[step, index, column] += 1
 
-    def _configure(self, data: Data) -> BuildContext:
-        config = self.config
-        spec = TrainingSpec(
-            shape=data.shape,
-            latent=LatentSpec(config.latent.dimension, config.latent.distribution),
-            batch_size=config.batch_size,
-            steps=config.steps,
-            optimizers={
-                "generator": optimizer_spec(config.optimizers.generator),
-                "discriminator": optimizer_spec(config.optimizers.discriminator),
-            },
-        )
-        for trick in self.tricks:
-            if overrides(trick, "configure"):
-                before, spec = spec, call_plugin(trick.name, trick.configure, spec)
-                if not isinstance(spec, TrainingSpec):
-                    problem = f"a value of type {type(spec).__name__}, expected the TrainingSpec"
-                    raise HookResultError(trick.name, "configure", problem)
-                if (spec.shape, spec.steps) != (before.shape, before.steps):
-                    raise HookResultError(
-                        trick.name,
-                        "configure",
-                        "another shape or number of steps, which are the study's",
-                    )
-        context = BuildContext(
-            spec=spec,
-            pair="main",
-            device=self.device,
-            architecture=self.architecture.name,
-            objective=self.objective.name,
-            uses_targets=self.objective.uses_targets,
-            tricks=tuple(trick.name for trick in self.tricks),
-            real_images=self._resident.items,
-        )
-        for trick in self.tricks:
-            if overrides(trick, "make_latent"):
-                latent = call_plugin(trick.name, trick.make_latent, context)
-                context = replace(context, spec=context.spec.with_changes(latent=latent))
-            if overrides(trick, "make_objective"):
-                self.objective = call_plugin(trick.name, trick.make_objective, context)
-        for trick in self.tricks:
-            if trick.needs_targets and not self.objective.uses_targets:
-                raise NotApplicableError(
-                    f"{trick.name} changes targets, and the objective "
-                    f"{self.objective.name} has none"
-                )
-        return replace(
-            context, objective=self.objective.name, uses_targets=self.objective.uses_targets
-        )
+    def _latents(self, built: BuiltPair, half: Half, further: Sequence[str]) -> Tensor:
+        spec = built.context.spec
+        name = "/".join(("latent", built.pair.name, half, *further))
+        codes = self.streams.stream(f"{name}/codes") if spec.latent.codes else None
+        return sampling.draw_latents(spec.latent, spec.batch_size, self.streams.stream(name), codes)
 
     def _make_optimizers(self, built: BuiltPair) -> dict[Role, Optimizer]:
+        specs = self.context.spec.optimizers
         made: dict[Role, Optimizer] = {}
-        for role in ROLES:
+        for role, half in built.halves.items():
             params: Sequence[Tensor] = built.parameters(role)
-            spec: OptimizerSpec = self.context.spec.optimizers[role]
             for trick in self.tricks:
                 if overrides(trick, "make_optimizer"):
                     own = call_plugin(trick.name, trick.make_optimizer, role, params, built.context)
                     if own is not None:
                         made[role] = own
             if role not in made:
-                made[role] = make_optimizer(spec, params)
+                made[role] = make_optimizer(specs.get(role, specs[half]), params)
         return made
 
     def _autocast(self) -> AbstractContextManager[Any]:
@@ -363,16 +286,12 @@ class Trial:
         return nullcontext()
 
 
-def _figure(pair: str, name: str) -> str:
-    return name if pair == "main" else f"{pair}.{name}"
-
-
 def trial_parts(trial: Trial) -> Mapping[str, Any]:
     """Return the stateful objects of a trial by name, for its checkpoint."""
     return {
         "generators": [built.pair.generator for built in trial.pairs],
         "discriminators": [built.pair.discriminator for built in trial.pairs],
-        "modules": [built.modules[role] for built in trial.pairs for role in (*ROLES, None)],
-        "optimizers": [made[role] for made in trial.optimizers for role in ROLES],
+        "modules": [part for built in trial.pairs for part in built.modules.values()],
+        "optimizers": [part for made in trial.optimizers for part in made.values()],
         "tricks": list(trial.tricks),
     }

@@ -82,11 +82,11 @@ class TestFeatureMatching(TrickContract):
         head = trial.pairs[0].pair.discriminator.head
         pair_step = trial._steps[0]
         batch, z = torch.rand(8, 1, 8, 8), torch.randn(8, 4)
-        one = pair_step.train_generator(batch, z)
+        one = pair_step.train("generator", 0, batch, z)
         with torch.no_grad():
             head.weight.fill_(float("nan"))
         assert torch.isfinite(one)
-        assert torch.isfinite(pair_step.train_generator(batch, z))
+        assert torch.isfinite(pair_step.train("generator", 0, batch, z))
 
 
 class TestFeatureMatchingMixed(TrickContract):

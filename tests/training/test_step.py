@@ -28,21 +28,21 @@ def trial(tricks=None, classes=(), seed=3, **changes):
 
 def plain_loop(trial, steps):
     """The loop of every tutorial, on the trial's own networks and draws."""
-    pair, spec = trial.pairs[0].pair, trial.context.spec
+    pair, latent = trial.pairs[0].pair, trial.context.spec.latent
     g, d = pair.generator, pair.discriminator
     opt_g, opt_d = (
         torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (g, d)
     )
     ones, zeros = torch.ones(BATCH, 1), torch.zeros(BATCH, 1)
     for _ in range(steps):
-        real = trial._resident.items[trial.batches.next()].float() / 255 * 2 - 1
-        z = draw_latents(spec, BATCH, trial.streams.stream("latent/main/discriminator"))
+        real = trial._resident.items[trial.orders[0].next()].float() / 255 * 2 - 1
+        z = draw_latents(latent, BATCH, trial.streams.stream("latent/main/discriminator"), None)
         opt_d.zero_grad()
         loss_d = F.binary_cross_entropy(torch.sigmoid(d(real)), ones)
         fake_loss = F.binary_cross_entropy(torch.sigmoid(d(g(z).detach())), zeros)
         (loss_d + fake_loss).backward()
         opt_d.step()
-        z = draw_latents(spec, BATCH, trial.streams.stream("latent/main/generator"))
+        z = draw_latents(latent, BATCH, trial.streams.stream("latent/main/generator"), None)
         opt_g.zero_grad()
         F.binary_cross_entropy(torch.sigmoid(d(g(z))), ones).backward()
         opt_g.step()
@@ -70,7 +70,7 @@ def test_the_generator_half_leaves_no_gradient_on_the_discriminator():
     discriminator = running.pairs[0].pair.discriminator
     before = [p.grad.clone() for p in discriminator.parameters()]
     step = running._steps[0]
-    step.train_generator(torch.zeros(BATCH, 1, 8, 8), torch.zeros(BATCH, 4))
+    step.train("generator", 0, torch.zeros(BATCH, 1, 8, 8), torch.zeros(BATCH, 4))
     assert all(
         torch.equal(old, p.grad) for old, p in zip(before, discriminator.parameters(), strict=True)
     )
@@ -188,8 +188,8 @@ class TwoLevels(Architecture):
             Pair("fine", _Coarse(generator(8)), _Coarse(discriminator(8)), condition=coarse),
         )
 
-    def sample(self, generators, latent):
-        return generators["fine"](latent, generators["coarse"](latent))
+    def sample(self, generators, latents):
+        return generators["fine"](latents["fine"], generators["coarse"](latents["coarse"]))
 
 
 def test_several_pairs_train_each_on_its_own_view():

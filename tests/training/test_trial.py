@@ -45,10 +45,14 @@ def test_samples_are_the_same_at_every_call_and_as_images_would_be_saved():
     assert one.shape == (16, 1, 8, 8)
 
 
+def latents(running, count):
+    return running._evaluating._latents(count)["main"]
+
+
 def test_two_arms_of_a_seed_sample_the_same_latents():
     one, other = trial(), trial(ALL)
-    assert torch.equal(one._evaluation_latents(8), other._evaluation_latents(8))
-    assert not torch.equal(one._evaluation_latents(8), trial(seed=4)._evaluation_latents(8))
+    assert torch.equal(latents(one, 8), latents(other, 8))
+    assert not torch.equal(latents(one, 8), latents(trial(seed=4), 8))
 
 
 def test_running_statistics_make_a_sample_independent_of_its_batch():
@@ -115,7 +119,7 @@ def test_points_are_trained_and_sampled_unbounded():
 
 def test_a_uniform_latent_stays_in_its_range():
     running = trial(latent=Latent(dimension=4, distribution="uniform"))
-    z = running._evaluation_latents(500)
+    z = latents(running, 500)
     assert z.abs().max() <= 1
     assert z.var().item() == pytest.approx(1 / 3, rel=0.1)
 
