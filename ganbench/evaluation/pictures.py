@@ -1,18 +1,23 @@
 """Pictures of samples: a sheet of images, or the density of points."""
 
 import io
+import json
 
 import numpy as np
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from ganbench.plugin import Data
+from ganbench.data.images import quantise
+from ganbench.plugin import Data, Picture
 
 TILES = 8
 """Tiles a side of a sheet."""
 SIDE = 256
 """Pixels a side of a picture of points."""
+LABELS = "ganbench"
+"""Key of the text in a plugin's picture that holds its caption and labels, as JSON."""
 
 
 def sample_sheet(items: Tensor, data: Data) -> bytes:
@@ -30,6 +35,34 @@ def sample_sheet(items: Tensor, data: Data) -> bytes:
     picture = _tiles(items) if data.is_image else _density(items, data.items)
     file = io.BytesIO()
     picture.save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def own_picture(picture: Picture) -> bytes:
+    """Return a plugin's picture as a PNG: a grid at native resolution, its labels inside.
+
+    Cells are one pixel apart, in mid-grey.
+    """
+    images = quantise(picture.images.flatten(0, 1)).cpu()
+    rows, columns = picture.images.shape[:2]
+    channels, height, width = images.shape[1:]
+    if channels not in (1, 3):
+        images, channels = images[:, :1], 1
+    sheet = torch.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 128).byte()
+    for index, image in enumerate(images):
+        y, x = (index // columns) * (height + 1), (index % columns) * (width + 1)
+        sheet[y : y + height, x : x + width] = image.permute(1, 2, 0)
+    pixels = sheet.numpy()
+    labels = {
+        "caption": picture.caption,
+        "rows": list(picture.row_labels),
+        "columns": list(picture.column_labels),
+    }
+    info = PngInfo()
+    info.add_text(LABELS, json.dumps(labels))
+    file = io.BytesIO()
+    drawn = Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
+    drawn.save(file, format="PNG", optimize=True, pnginfo=info)
     return file.getvalue()
 
 

@@ -43,8 +43,9 @@ def describe_protocol(
             "classes": len(data.classes),
             "notes": list(data.notes),
         },
-        "generator_weights": "as trained at the step evaluated; in an arm with a "
-        "sampling_generator hook, what that gives",
+        "generator_weights": "as trained at the step evaluated; in an arm whose "
+        "trick gives other weights to sample from (the makeup of the arms names it), those, and "
+        "beside them, under `trained.`, the figures of the weights as trained",
         "batch_norm_statistics": settings.batch_norm,
         "arithmetic": "Fréchet distance from eigenvalues, float64",
         "pairs": f"distances over all pairs of {len(reference.features)} items",

@@ -80,6 +80,9 @@ class Trick:
     capturable: ClassVar[bool] = True
     """The step can be compiled and captured; if not, ``execution.compile`` is not obeyed."""
 
+    figures: ClassVar[Mapping[str, str]] = {}
+    """What each figure of ``on_evaluate`` means, with its unit and range."""
+
     def __init__(self, parameters: TrickParameters) -> None:
         self.parameters: Any = parameters
 
@@ -199,7 +202,11 @@ class Trick:
         """Fill buffers before step ``step`` (counted from 0), without reading any back."""
 
     def on_evaluate(self, ctx: BuildContext, buf: Buffers) -> Mapping[str, float]:
-        """Report figures of the trick's own at each evaluation; they enter the ledger."""
+        """Report figures of the trick's own at each evaluation; they enter the ledger.
+
+        Called without gradients, the networks in sampling mode; ``buf.generator`` stands at
+        the same place each time.
+        """
         return {}
 
     def sampling_generator(self, ctx: BuildContext, buf: Buffers) -> nn.Module:

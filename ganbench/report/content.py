@@ -9,6 +9,7 @@ from ganbench.report.curves import Axis, curve_panels
 from ganbench.report.forest import axis_note, forest_plot
 from ganbench.report.guide import glossary
 from ganbench.report.listing import flattened, scalar, study_lines
+from ganbench.report.own import OWN_HEAD, OwnPicture, is_own, own_figures, own_pictures
 from ganbench.report.sheets import SheetRow, sheet_rows
 from ganbench.report.svg import Figure
 from ganbench.report.timeline import timeline_panels
@@ -65,6 +66,8 @@ class Content:
     collapse_rule: str
     figures: Table | None
     figure_notes: tuple[tuple[str, str], ...]
+    own_figures: Table | None
+    own_pictures: tuple[OwnPicture, ...]
     cost: Table
     wall: str
     troubles: Table | None
@@ -83,7 +86,7 @@ def content_of(
     """Gather a report's parts."""
     primary = label(results.primary)
     found, strength = answer(results, comparisons)
-    arms = comparisons[1:]
+    arms, own = comparisons[1:], own_figures(results)
 
     def panels(axis: Axis) -> tuple[Figure, ...]:
         return tuple(curve_panels(results, comparisons, primary, axis))
@@ -111,6 +114,8 @@ def content_of(
         collapse_rule=results.collapse_rule,
         figures=_figures(results),
         figure_notes=_figure_notes(results),
+        own_figures=Table(OWN_HEAD, own, 2) if own else None,
+        own_pictures=own_pictures(results),
         cost=_cost(results, comparisons),
         wall=duration(results.wall_seconds),
         troubles=_troubles(results),
@@ -176,6 +181,7 @@ def _figures(results: StudyResults) -> Table | None:
             for trial in results.trials
             if trial.outcome == "complete"
             for key in trial.evaluations[-1].figures
+            if not is_own(key)
         }
         - {results.primary}
     )
@@ -225,9 +231,11 @@ def _makeup(results: StudyResults) -> Table | None:
         sizes = dict(found[0].get("parameters") or {})
         order = "; ".join(f"{hook}: {' → '.join(names)}" for hook, names in hooks.items())
         counts = ", ".join(f"{role} {size:,}" for role, size in sizes.items())
-        rows.append((arm.name, order or "none", counts or NOTHING))
-    head = ("Arm", "Hooks in use, tricks in the order they ran", "Trained parameters")
-    return Table(head, tuple(rows), 3) if rows else None
+        weights = str(found[0].get("weights", NOTHING))
+        rows.append((arm.name, order or "none", counts or NOTHING, weights))
+    hooks_head = "Hooks in use, tricks in the order they ran"
+    head = ("Arm", hooks_head, "Trained parameters", "Weights scored")
+    return Table(head, tuple(rows), 4) if rows else None
 
 
 def _troubles(results: StudyResults) -> Table | None:

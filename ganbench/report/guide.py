@@ -12,6 +12,12 @@ SAMPLES_NOTE = (
     "the same latents. The first seed shown is the one at which the baseline ends at its median; "
     "the second is the arm's worst."
 )
+OWN_NOTE = (
+    "Pictures and figures that tricks and architectures give of themselves, at the last step; "
+    "pictures at the seed at which the baseline ends at its median. Figures under `trained.` are "
+    "of the weights as they were trained, in an arm that is scored with others. No verdict rests "
+    "on any of them."
+)
 CURVES_NOTE = (
     "Lines are medians over seeds, bands quartiles; the dashed line is the baseline. A point "
     "needs half of the arm's seeds. Logarithmic axis, the same in every panel."

@@ -15,6 +15,7 @@ from typing import Any
 from ganbench.study.comparison import Comparison
 from ganbench.study.results import StudyResults, TrialResult
 
+PICTURES = ("samples", "pictures")
 SCHEMA = 1
 """Raised when a key of ``results.json`` changes its meaning or goes away."""
 
@@ -25,7 +26,7 @@ def to_json(results: StudyResults, comparisons: Sequence[Comparison]) -> str:
         "schema": SCHEMA,
         **{key: value for key, value in vars(results).items() if key != "data_samples"},
         "trials": [
-            {key: value for key, value in vars(trial).items() if key != "samples"}
+            {key: value for key, value in vars(trial).items() if key not in PICTURES}
             for trial in results.trials
         ],
         "comparisons": [asdict(item) for item in comparisons],

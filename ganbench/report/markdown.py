@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from ganbench.report.content import Content, Table
-from ganbench.report.guide import BANNER, CURVES_NOTE, EXPLORATORY_NOTE, SAMPLES_NOTE
+from ganbench.report.guide import BANNER, CURVES_NOTE, EXPLORATORY_NOTE, OWN_NOTE, SAMPLES_NOTE
 from ganbench.report.sheets import Sheet
 from ganbench.report.svg import Figure, group, tiled
 from ganbench.report.timeline import legend
@@ -53,6 +53,7 @@ def to_markdown(content: Content, pictures: str) -> str:
     parts += _curves(content, pictures)
     if content.sheets:
         parts += ["## Samples", SAMPLES_NOTE, *_samples(content, pictures)]
+    parts += _own(content, pictures)
     parts += _collapse(content, pictures)
     parts += ["## Cost", _table(content.cost), f"The whole study took {content.wall} of wall time."]
     parts.append("## Failed, diverged and skipped")
@@ -131,6 +132,26 @@ def _sheet(sheet: Sheet, pictures: str) -> str:
     if sheet.picture is None:
         return "no picture"
     return f"![{escape(sheet.alternative)}]({pictures}/{sheet.name}.png)"
+
+
+def _own(content: Content, pictures: str) -> list[str]:
+    if not (content.own_pictures or content.own_figures):
+        return []
+    parts = ["## What the plugins show", OWN_NOTE]
+    for own in content.own_pictures:
+        labels = [
+            f"{kind}: {escape(' · '.join(texts))}."
+            for kind, texts in (("Rows", own.rows), ("Columns", own.columns))
+            if texts
+        ]
+        parts += [
+            f"**{escape(own.title)}**",
+            _sheet(own.sheet, pictures),
+            " ".join([escape(own.caption), *labels]),
+        ]
+    if content.own_figures:
+        parts.append(_table(content.own_figures))
+    return parts
 
 
 def _collapse(content: Content, pictures: str) -> list[str]:

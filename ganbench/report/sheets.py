@@ -53,7 +53,7 @@ class Sheet:
     def enlarged(self) -> bytes:
         """Return a PNG in which each pixel is a square: Markdown cannot ask for that."""
         with Image.open(io.BytesIO(self.picture or b"")) as image:
-            return _encode(image.resize((self.width, self.height), Image.Resampling.NEAREST))
+            return encode(image.resize((self.width, self.height), Image.Resampling.NEAREST))
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _fill(sheet: Sheet, pictures: dict[str, Image.Image]) -> Sheet:
     scale = max(1, SHOWN // image.width)
     return replace(
         sheet,
-        picture=_encode(image),
+        picture=encode(image),
         width=image.width * scale,
         height=image.height * scale,
     )
@@ -168,7 +168,7 @@ def _fit(pictures: dict[str, Image.Image], tiled: bool) -> dict[str, Image.Image
     cut = pictures
     for rows, columns in CROPS:
         cut = {name: _space(image, rows, columns) for name, image in pictures.items()}
-        if sum(len(_encode(image)) for image in cut.values()) <= BUDGET:
+        if sum(len(encode(image)) for image in cut.values()) <= BUDGET:
             break
     return cut
 
@@ -192,7 +192,8 @@ def _gap(mode: str) -> tuple[int, ...]:
     return (128, 110) if mode == "L" else (128, 128, 128, 110)
 
 
-def _encode(image: Image.Image) -> bytes:
+def encode(image: Image.Image) -> bytes:
+    """Return an image as a PNG."""
     stream = io.BytesIO()
     image.save(stream, "PNG", optimize=True)
     return stream.getvalue()

@@ -91,6 +91,8 @@ def _pictures(content: Content) -> dict[str, bytes]:
         for sheet in row.sheets:
             if sheet.picture is not None:
                 made[f"{sheet.name}.png"] = sheet.enlarged()
+    for own in content.own_pictures:
+        made[f"{own.sheet.name}.png"] = own.sheet.enlarged()
     return made
 
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,16 @@ class Archive:
     def samples(self, key: str, seed: int, fingerprint: str) -> Path:
         """Return where a trial's picture goes: beside those of other data or devices."""
         return self.folder / "samples" / f"{key}-{fingerprint}-{seed}.png"
+
+    def picture(self, key: str, seed: int, fingerprint: str, name: str) -> Path:
+        """Return where a picture of a plugin's own goes."""
+        return self.folder / "samples" / f"{key}-{fingerprint}-{seed}+{name}.png"
+
+    def pictures(self, key: str, seed: int, fingerprint: str) -> dict[str, Path]:
+        """Return a trial's pictures of plugins' own, by name."""
+        stem = f"{key}-{fingerprint}-{seed}+"
+        found = sorted((self.folder / "samples").glob(f"{escape(stem)}*.png"))
+        return {path.stem.removeprefix(stem): path for path in found}
 
     def clear(self) -> None:
         """Delete every record, checkpoint and picture.
@@ -227,6 +238,7 @@ def _trial(archive: Archive, arm: str, seed: int, key: str, record: Record | Non
         steps=own.get("steps", 0),
         error=own.get("error"),
         samples=_existing(archive.samples(*record.identity)),
+        pictures=archive.pictures(*record.identity),
         details=own.get("details"),
     )
 

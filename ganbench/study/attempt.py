@@ -20,6 +20,8 @@ SLICE_SECONDS = 0.2
 """How long training goes on before the worker looks up: progress, a request to stop."""
 CHECKPOINT_SECONDS = 30.0
 """What a killed worker may lose at most, evaluations aside."""
+TRAINED = "trained"
+"""Before the figures of a generator as it was trained, where other weights are sampled from."""
 
 
 class Measure(Protocol):
@@ -183,10 +185,13 @@ def _evaluate(
     """Measure a trial; None if what it makes is not finite."""
     began = time.monotonic()
     try:
-        samples = trial.sample(settings.samples)
+        measured_figures = measure.evaluate(trial.sample(settings.samples))
+        if trial.has_other_weights:
+            beside = measure.evaluate(trial.sample(settings.samples, "trained"))
+            measured_figures |= {f"{TRAINED}.{key}": value for key, value in beside.items()}
     except NonFiniteError:
         return None
-    figures = {**measure.evaluate(samples), **trial.extra_figures()}
+    figures = {**measured_figures, **trial.extra_figures()}
     point = EvaluationPoint(
         step=trial.step,
         seconds=trial.seconds,
@@ -204,6 +209,7 @@ def _ending(trial: Trial, measured: Measured, primary: str) -> Ending:
         "order": {hook: list(names) for hook, names in trial.order.items()},
         **provenance(str(trial.device)),
         "parameters": trial.parameter_counts(),
+        "weights": trial.scored_weights,
     }
     last = measured.points[-1].figures.get(primary) if measured.points else None
     return Ending(

@@ -1,7 +1,7 @@
 """What the ledger holds of a study, as statistics and reports read it: no torch here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -57,10 +57,13 @@ class TrialResult:
     samples : Path or None
         PNG of 64 samples (8 by 8 tiles, no gaps, native resolution), the same latents in
         every arm of a seed; for points a PNG of a scatter plot.
+    pictures : mapping of str to Path
+        PNGs of plugins' own, by ``plugin.picture``, with caption and labels inside.
     details : mapping
         ``order``: each hook in use with its tricks as they ran. ``parameters``: trained
-        numbers of each role. ``device``, ``torch``, ``ganbench``: what it was made with. Of
-        a failed trial instead the ``traceback``, where there is one.
+        numbers of each role. ``weights``: whose generator weights are scored. ``device``,
+        ``torch``, ``ganbench``: what it was made with. Of a failed trial instead the
+        ``traceback``, where there is one.
     """
 
     arm: str
@@ -74,6 +77,7 @@ class TrialResult:
     error: str | None = None
     samples: Path | None = None
     details: Mapping[str, Any] | None = None
+    pictures: Mapping[str, Path] = field(default_factory=dict)
 
     def final(self, figure: str) -> float | None:
         """Return a figure at the last evaluation, None if the trial has no such end."""

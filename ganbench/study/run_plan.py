@@ -166,3 +166,13 @@ def describe_plugins(arms: Sequence[Arm], host: Host) -> dict[str, str]:
         name: source if source == version else f"{source}, sha256 {version[:16]}"
         for name, (source, version) in found.items()
     }
+
+
+def trick_notes(arms: Sequence[Arm], host: Host) -> dict[str, str]:
+    """Return what each figure of the arms' tricks' own means, as ``trick.figure``."""
+    names = {name for arm in arms if arm.config is not None for name in arm.config.tricks}
+    return {
+        f"{name}.{key}": text
+        for name in sorted(names)
+        for key, text in host.find("trick", name).cls.figures.items()
+    }

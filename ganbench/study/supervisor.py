@@ -34,6 +34,7 @@ from ganbench.study.run_plan import (
     cells_of,
     definition_of,
     describe_plugins,
+    trick_notes,
 )
 from ganbench.study.workload import Workload
 
@@ -352,7 +353,10 @@ def _header(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
         },
         command=plan.command,
         quick=plan.quick,
-        metric_notes=prepared.evaluator.metric_notes,
+        metric_notes={
+            **prepared.evaluator.metric_notes,
+            **trick_notes(prepared.arms, plan.host),
+        },
         collapse_rule=prepared.evaluator.collapse_rule,
         wall_seconds=before.wall_seconds if before is not None else 0.0,
     )

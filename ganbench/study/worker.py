@@ -214,11 +214,15 @@ class _Worker:
         return Checkpoint(path, claim.fingerprint, self.link.notice)
 
     def _picture(self, claim: Claim, trial: Trial) -> None:
-        from ganbench.evaluation.pictures import TILES, sample_sheet
+        from ganbench.evaluation.pictures import TILES, own_picture, sample_sheet
 
-        path = self.archive.samples(claim.key, claim.seed, claim.fingerprint)
+        identity = claim.key, claim.seed, claim.fingerprint
+        path = self.archive.samples(*identity)
         try:
             write_atomically(path, sample_sheet(trial.sample(TILES**2), self.data))
+            for name, picture in trial.pictures().items():
+                path = self.archive.picture(*identity, name)
+                write_atomically(path, own_picture(picture))
         except NonFiniteError as error:  # more samples than were measured
             self.link.notice(f"{path}: there is no picture: {error}")
         except OSError as error:

@@ -52,9 +52,10 @@ class Evaluating:
         self._streams, self._settings, self._autocast = streams, settings, autocast
 
     @property
-    def has_other_weights(self) -> bool:
-        """Whether samples come from other weights than the trained ones."""
-        return any(overrides(trick, "sampling_generator") for trick in self._tricks)
+    def scored_weights(self) -> str:
+        """Whose weights samples come from: ``trained``, or the name of the trick."""
+        names = [trick.name for trick in self._tricks if overrides(trick, "sampling_generator")]
+        return names[0] if names else "trained"
 
     def images(self, count: int, weights: Weights) -> Tensor:
         """Return samples, shape (count, *shape), float, as the generators give them."""

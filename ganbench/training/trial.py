@@ -224,7 +224,12 @@ class Trial:
     @property
     def has_other_weights(self) -> bool:
         """Whether samples come from other weights than the trained ones, such as averages."""
-        return self._evaluating.has_other_weights
+        return self.scored_weights != "trained"
+
+    @property
+    def scored_weights(self) -> str:
+        """Whose generator weights ``sample`` uses: ``trained``, or the name of a trick."""
+        return self._evaluating.scored_weights
 
     def extra_figures(self) -> dict[str, float]:
         """Return the figures that tricks report of their own, as ``trick.figure``."""
