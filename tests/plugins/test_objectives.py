@@ -1,10 +1,13 @@
-"""The objectives against the formulas of the paper, in float64."""
+"""The first objectives against the formulas of their paper; what holds for every objective."""
 
 import numpy as np
 import pytest
 import torch
 
 from ganbench.plugin import Host
+from ganbench.testing import differing, tiny_config, tiny_data, weights
+from ganbench.training import Trial
+from ganbench.training.errors import NotApplicableError
 
 
 @pytest.fixture
@@ -55,3 +58,35 @@ def test_where_the_discriminator_wins_only_the_saturating_gradient_vanishes():
         gradients[name] = x.grad.item()
     assert gradients["saturating"] == pytest.approx(-sigmoid(-10.0))
     assert gradients["non-saturating"] == pytest.approx(-(1 - sigmoid(-10.0)))
+
+
+OBJECTIVES = sorted(Host().names("objective"))
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize(("architecture", "shape"), [("dcgan-upsample", (1, 8, 8)), ("mlp", (2,))])
+def test_every_objective_trains_both_networks_with_finite_losses(name, architecture, shape):
+    config = tiny_config(architecture=architecture, objective=name, steps=20)
+    trial = Trial(config, 0, tiny_data(shape), Host(), torch.device("cpu"))
+    before = weights(trial)
+    trial.advance(20)
+    assert trial.diverged_at is None
+    assert torch.isfinite(trial.loss_log).all()
+    changed = set(differing(before, weights(trial)))
+    for role in ("generator", "discriminator"):
+        matrices = [n for n in before if n.startswith(f"main.{role}") and before[n].ndim > 1]
+        assert set(matrices) <= changed
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_label_tricks_apply_only_where_the_objective_has_targets(name):
+    config = tiny_config({"label_smoothing": {}}, objective=name)
+
+    def build():
+        return Trial(config, 0, tiny_data(), Host(), torch.device("cpu"))
+
+    if Host().create("objective", name).uses_targets:
+        build().advance(1)
+    else:
+        with pytest.raises(NotApplicableError, match=f"label_smoothing .* {name} has none"):
+            build()
