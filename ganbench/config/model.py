@@ -58,11 +58,12 @@ class Latent(Strict):
     """N(0, 1) or U(-1, 1) in each coordinate."""
 
 
+_ALL_USE = frozenset({"lr", "weight_decay", "decay", "decay_law"})
 OPTIMIZER_KEYS: dict[str, frozenset[str]] = {
-    "adam": frozenset({"lr", "beta1", "beta2", "weight_decay"}),
-    "adamw": frozenset({"lr", "beta1", "beta2", "weight_decay"}),
-    "sgd": frozenset({"lr", "momentum", "weight_decay"}),
-    "rmsprop": frozenset({"lr", "momentum", "weight_decay"}),
+    "adam": _ALL_USE | {"beta1", "beta2", "eps"},
+    "adamw": _ALL_USE | {"beta1", "beta2", "eps"},
+    "sgd": _ALL_USE | {"momentum"},
+    "rmsprop": _ALL_USE | {"momentum", "alpha", "eps"},
 }
 """Which keys each kind of optimizer uses, ``name`` aside."""
 
@@ -80,8 +81,28 @@ class Optimizer(Strict):
     """Decay of the second moment (adam, adamw)."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
     """Momentum (sgd, rmsprop)."""
+    alpha: float = Field(default=0.99, ge=0, lt=1)
+    """Decay of the mean square (rmsprop)."""
+    eps: float = Field(default=1e-8, gt=0, le=1)
+    """Added to the root of the second moment (adam, adamw, rmsprop)."""
     weight_decay: float = Field(default=0.0, ge=0, le=1)
     """Weight decay."""
+    decay: float = Field(default=0.0, ge=0, le=1)
+    """Decay of the learning rate, an update."""
+    decay_law: Literal["inverse-time", "exponential"] = "inverse-time"
+    """At update t from 0: lr / (1 + decay t), or lr / (1 + decay)^t."""
+
+    def key_content(self) -> dict[str, Any]:
+        """Return what enters a configuration's key.
+
+        The younger keys enter it only where they say something: results that were filed
+        before there were such keys are found again.
+        """
+        content = self.model_dump(mode="json")
+        for name in ("alpha", "eps", "decay", "decay_law"):
+            if content[name] == type(self).model_fields[name].default:
+                del content[name]
+        return content
 
 
 class Optimizers(Strict):
@@ -233,6 +254,9 @@ class TrialConfig(Strict):
         # So that another meaning of `auto` is another key; which of them apply, the data say.
         metrics = [metric.model_dump(mode="json") for metric in self.evaluation.candidates]
         content["evaluation"]["metrics"] = metrics
+        content["optimizers"] = {
+            role: getattr(self.optimizers, role).key_content() for role in content["optimizers"]
+        }
         del content["evaluation"]["judgement"]
         del content["evaluation"]["primary"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -1,6 +1,7 @@
-"""Optimizers by name, fused where PyTorch has a fused kernel."""
+"""Optimizers by name, fused where PyTorch has a fused kernel; decay of the learning rate."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +20,21 @@ _FUSED = {"adam", "adamw", "sgd"}
 
 
 def optimizer_spec(settings: OptimizerSettings) -> OptimizerSpec:
-    """Return the keyword arguments that ``torch.optim`` knows a study's optimizer by."""
+    """Return a study's optimizer as ``torch.optim`` knows it.
+
+    Where the learning rate decays, ``decay`` and ``decay_law`` stand among the arguments.
+    """
     arguments: dict[str, object] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
     if settings.name in ("adam", "adamw"):
         arguments["betas"] = (settings.beta1, settings.beta2)
     else:
         arguments["momentum"] = settings.momentum
+    if settings.name != "sgd":
+        arguments["eps"] = settings.eps
+    if settings.name == "rmsprop":
+        arguments["alpha"] = settings.alpha
+    if settings.decay > 0:
+        arguments |= {"decay": settings.decay, "decay_law": settings.decay_law}
     return OptimizerSpec(settings.name, arguments)
 
 
@@ -34,11 +44,50 @@ def make_optimizer(spec: OptimizerSpec, params: Sequence[Tensor]) -> Optimizer:
     Fused kernels compute the same update in fewer passes; RMSprop has none.
     """
     arguments = dict(spec.arguments)
+    decay, law = arguments.pop("decay", 0.0), arguments.pop("decay_law", "inverse-time")
     if spec.name in _FUSED:
         arguments["fused"] = True
     elif spec.name == "rmsprop":
         arguments["foreach"] = True
-    return _CLASSES[spec.name](list(params), **arguments)
+    optimizer = _CLASSES[spec.name](list(params), **arguments)
+    if decay > 0:
+        _decay_before_steps(optimizer, decay, law)
+    return optimizer
+
+
+def decayed_rate(rate: float, decay: float, law: str, update: int) -> float:
+    """Return the learning rate of an update.
+
+    Parameters
+    ----------
+    rate : float
+        At update 0.
+    decay : float, at least 0
+    law : {"inverse-time", "exponential"}
+        rate / (1 + decay · update), which is Keras' ``decay``; or rate / (1 + decay)^update,
+        which is pylearn2's ``ExponentialDecay`` with the factor 1 + decay.
+    update : int, from 0
+    """
+    if law == "exponential":
+        return rate * (1 + decay) ** -update
+    return rate / (1 + decay * update)
+
+
+def _decay_before_steps(optimizer: Optimizer, decay: float, law: str) -> None:
+    """Let each step of ``optimizer`` set its own learning rate first.
+
+    The count of updates lies in the parameter groups, and so in the optimizer's state dict:
+    a trial that goes on from a checkpoint goes on with the rate it had.
+    """
+    for group in optimizer.param_groups:
+        group |= {"initial_lr": group["lr"], "updates": 0}
+
+    def set_rate(stepping: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for group in stepping.param_groups:
+            group["lr"] = decayed_rate(group["initial_lr"], decay, law, group["updates"])
+            group["updates"] += 1
+
+    optimizer.register_step_pre_hook(set_rate)
 
 
 def set_gradients(params: Sequence[nn.Parameter], grads: Sequence[Tensor]) -> None:

@@ -41,8 +41,9 @@ def test_the_resolved_study_is_the_study(load):
 
 def test_only_the_keys_an_optimizer_uses_are_shown(load):
     optimizers = load().resolved["baseline"]["optimizers"]
-    assert set(optimizers["generator"]) == {"name", "lr", "beta1", "beta2", "weight_decay"}
-    assert set(optimizers["discriminator"]) == {"name", "lr", "momentum", "weight_decay"}
+    shared = {"name", "lr", "weight_decay", "decay", "decay_law"}
+    assert set(optimizers["generator"]) == {"beta1", "beta2", "eps"} | shared
+    assert set(optimizers["discriminator"]) == {"momentum"} | shared
 
 
 def test_an_empty_section_is_as_good_as_none(load):
@@ -126,7 +127,7 @@ WRONG = [
         "beta1: 0.5",
         "momentum: 0.5",
         "9:39: baseline.optimizers.generator.momentum: adam does not "
-        "use momentum, expected one of beta1, beta2, lr, weight_decay",
+        "use momentum, expected one of beta1, beta2, decay, decay_law, eps, lr, weight_decay",
     ),
     ("momentum: 0.9", "beta1: 0.9", "baseline.optimizers.discriminator.beta1: sgd does not use"),
     (
