@@ -15,9 +15,17 @@ _MAX_CHAIN = 20
 
 
 def shipped_studies() -> dict[str, Path]:
-    """Return the study files that ship with ganbench, by name."""
-    folder = Path(str(resources.files(_SHIPPED)))
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    """Return the study files that ship with ganbench, by name.
+
+    A preset's name begins with its folder: ``presets/keras-dcgan``.
+    """
+    folder = _shipped_folder()
+    files = [*sorted(folder.glob("*.yaml")), *sorted(folder.glob("presets/*.yaml"))]
+    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in files}
+
+
+def _shipped_folder() -> Path:
+    return Path(str(resources.files(_SHIPPED)))
 
 
 def read_study(path: Path | str, sets: Sequence[str]) -> tuple[Node, tuple[Path, ...], list[str]]:
@@ -51,7 +59,8 @@ def find_study(path: Path, folder: Path | None = None) -> Path:
     Parameters
     ----------
     path : Path
-        ``mine.yaml``, or ``tricks``, ``tricks.yaml``, ``studies/tricks.yaml``.
+        ``mine.yaml``, or ``tricks``, ``tricks.yaml``, ``studies/tricks.yaml``, or
+        ``presets/keras-dcgan``.
     folder : Path, optional
         What a relative path is relative to; the working directory by default.
 
@@ -65,12 +74,9 @@ def find_study(path: Path, folder: Path | None = None) -> Path:
         if here.is_file():
             return here
         shipped = shipped_studies()
-        if (
-            path.stem in shipped
-            and path.suffix in ("", ".yaml")
-            and str(path.parent) in (".", "studies")
-        ):
-            return shipped[path.stem]
+        name = path.as_posix().removesuffix(".yaml").removeprefix("studies/")
+        if name in shipped:
+            return shipped[name]
         if here.is_dir():
             raise StudyError([f"{path}: a folder, expected a study file"])
         if here.exists():
@@ -81,9 +87,10 @@ def find_study(path: Path, folder: Path | None = None) -> Path:
     near = difflib.get_close_matches(
         path.name, [*beside, *(f"{name}.yaml" for name in shipped)], n=3
     )
+    asked = path.as_posix() if path.parent.name == "presets" else path.name
     near += [
         name
-        for name in difflib.get_close_matches(path.name, shipped, n=3)
+        for name in difflib.get_close_matches(asked, shipped, n=3)
         if f"{name}.yaml" not in near
     ]
     hint = (
@@ -99,8 +106,8 @@ def _label(file: Path) -> str:
     absolute = Path(os.path.abspath(file))  # `..` folded, links kept as the user wrote them
     if absolute.is_relative_to(Path.cwd()):
         return absolute.relative_to(Path.cwd()).as_posix()
-    if absolute.parent == Path(str(resources.files(_SHIPPED))).absolute():
-        return f"{_SHIPPED}/{file.name}"
+    if absolute.is_relative_to(shipped := _shipped_folder().absolute()):
+        return f"{_SHIPPED}/{absolute.relative_to(shipped).as_posix()}"
     return str(file)
 
 

@@ -71,6 +71,23 @@ def test_a_shipped_study_is_found_by_its_name(folder, host, name):
     assert shipped_studies()["tricks"].is_file()
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["presets/keras-dcgan", "presets/keras-dcgan.yaml", "studies/presets/keras-dcgan.yaml"],
+)
+def test_a_preset_is_found_by_its_name_with_its_folder(folder, host, name):
+    (folder / "mine.yaml").write_text(f"extends: {name}\nname: mine\n")
+    for path in (name, "mine.yaml"):
+        message = failure(path, host)  # This small host has none of its plugins.
+        assert "ganbench_studies/presets/keras-dcgan.yaml:" in message
+    assert shipped_studies()["presets/keras-dcgan"].is_file()
+
+
+@pytest.mark.parametrize("name", ["keras-dcgan", "presets/keras-dgan"])
+def test_a_preset_that_is_misspelt_is_told(folder, host, name):
+    assert "did you mean 'presets/keras-dcgan" in failure(name, host)
+
+
 def test_a_file_of_the_users_own_goes_before_a_shipped_one(folder, host, good):
     (folder / "tricks.yaml").write_text(good)
     assert load_study("tricks.yaml", host).study.name == "small"
@@ -122,7 +139,10 @@ def test_another_optimizer_drops_what_only_the_former_one_uses(folder, host):
         "extends: good.yaml\nbaseline: {optimizers: {generator: {name: sgd}}}\n"
     )
     resolved = load_study("c.yaml", host).resolved["baseline"]["optimizers"]["generator"]
-    assert resolved == {"name": "sgd", "lr": 2e-4, "momentum": 0.0, "weight_decay": 0.0}
+    assert resolved == {
+        "name": "sgd", "lr": 2e-4, "momentum": 0.0, "weight_decay": 0.0,
+        "decay": 0.0, "decay_law": "inverse-time",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("value", ["null", "off", "false"])

@@ -75,7 +75,7 @@ def test_the_tables_hold_no_key_that_is_not_there():
     assert keys - set(ROWS) == set()
 
 
-@pytest.mark.parametrize("key", ["beta1", "beta2", "momentum"])
+@pytest.mark.parametrize("key", ["beta1", "beta2", "momentum", "alpha", "eps"])
 def test_which_optimizers_use_a_key_is_told(key):
     (row,) = (
         line
@@ -107,7 +107,13 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("file", "arms"),
-    [("smoothing.yaml", 4), ("levels.yaml", 4), ("arms.yaml", 4), ("longer.yaml", 3)],
+    [
+        ("smoothing.yaml", 4),
+        ("levels.yaml", 4),
+        ("arms.yaml", 4),
+        ("longer.yaml", 3),
+        ("softer.yaml", 2),
+    ],
 )
 def test_an_example_loads_and_has_its_arms(folder, file, arms):
     host = Host()
