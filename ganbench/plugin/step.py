@@ -12,14 +12,13 @@ from ganbench.plugin.spec import Role
 Features = Mapping[str, Tensor]
 Judge = Callable[[Tensor], Tensor]
 """From D's inputs to logits of shape (batch, 1)."""
-Parameters = Mapping[str, Tensor]
 
 
 class Discriminate(Protocol):
     """D behind the trial's chain of input transforms."""
 
     def __call__(
-        self, images: Tensor, is_real: bool, parameters: Parameters | None = None
+        self, images: Tensor, is_real: bool, parameters: Mapping[str, Tensor] | None = None
     ) -> tuple[Tensor, Features]:
         """Return logits (batch, 1), and the output of each of D's blocks by its name.
 

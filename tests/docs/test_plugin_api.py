@@ -50,7 +50,7 @@ def public_functions(body: list[ast.stmt]) -> list[ast.FunctionDef]:
         node
         for node in body
         if isinstance(node, ast.FunctionDef)
-        and (node.name == "__init__" or not node.name.startswith("_"))
+        and (node.name in ("__init__", "__call__") or not node.name.startswith("_"))
     ]
 
 
