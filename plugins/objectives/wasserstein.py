@@ -25,7 +25,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ganbench.plugin import Annotated, Field, Objective, ObjectiveParameters, Role
+from ganbench.plugin import Annotated, Field, Objective, ObjectiveParameters, Role, Search
 
 
 def clip_parameters(params: Sequence[Tensor], limit: float) -> None:
@@ -48,7 +48,7 @@ class Wasserstein(Objective):
     uses_targets = False
 
     class Parameters(ObjectiveParameters):
-        clip: Annotated[float, Field(gt=0, le=100)] | None = 0.01
+        clip: Annotated[float | None, Field(gt=0, le=100), Search(0.001, 0.1, log=True)] = 0.01
         """Bound on the size of D's parameters; null for no clipping."""
 
     def discriminator_loss(
