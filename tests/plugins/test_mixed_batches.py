@@ -1,0 +1,51 @@
+"""Mixed batches: what D's BatchNorm sees, and that nothing else sees a difference."""
+
+import numpy as np
+import pytest
+import torch
+from ganbench_plugins.tricks.mixed_batches import MixedBatches, judge_together
+from torch import nn
+
+from ganbench.plugin import Host
+from ganbench.testing import TrickContract, tiny_config, tiny_data
+from ganbench.training import Trial
+
+
+class TestMixedBatches(TrickContract):
+    trick = MixedBatches
+
+
+class TestMixedBatchesOfPacks(TrickContract):
+    trick = MixedBatches
+    with_tricks = {"batch_norm": {"placement": "both"}, "instance_noise": {"start": 0.1}}
+
+
+def test_batch_norm_normalises_by_both_kinds_together():
+    # numpy: one mean and one deviation over real and fake, in place of one each.
+    real, fake = np.random.default_rng(0).normal([[[0.0]], [[3.0]]], 1, size=(2, 6, 1))
+    both = np.concatenate([real, fake])
+    expected = (both - both.mean()) / np.sqrt(both.var() + 1e-5)
+    norm = nn.BatchNorm1d(1).double()
+    got = judge_together(norm, torch.from_numpy(real), torch.from_numpy(fake))
+    np.testing.assert_allclose(torch.cat(got).detach().numpy(), expected)
+    assert norm.num_batches_tracked == 1
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (4, 2)])
+def test_logits_come_back_to_their_images(sizes):
+    real, fake = torch.arange(10.0)[:, None].split([sizes[0], 10 - sizes[0]])
+    fake = fake[: sizes[1]]
+    got = judge_together(lambda x: 2 * x, real, fake)
+    assert torch.equal(got[0], 2 * real)
+    assert torch.equal(got[1], 2 * fake)
+
+
+def test_without_layers_across_the_batch_only_rounding_changes():
+    losses = {}
+    for mode in ("separate", "mixed"):
+        config = tiny_config({"mixed_batches": {"mode": mode}}, "mlp")
+        host = Host(classes=[MixedBatches])
+        trial = Trial(config, 0, tiny_data(), host, torch.device("cpu"))
+        trial.advance(trial.steps)
+        losses[mode] = trial.loss_log
+    torch.testing.assert_close(losses["mixed"], losses["separate"], rtol=1e-4, atol=1e-5)
