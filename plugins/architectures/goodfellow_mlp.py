@@ -27,6 +27,9 @@ from ganbench.plugin import Architecture, Discriminator, TrainingSpec
 
 from .dcgan import block
 
+REACH = "_goodfellow_reach"
+"""The mark of a layer whose weights have a range of their own."""
+
 
 class Maxout(nn.Module):
     """The greatest of every ``pieces`` neighbouring features (Goodfellow et al., 2013)."""
@@ -52,17 +55,14 @@ class Affine(nn.Module):
         return x * self.scale + self.shift
 
 
-class UniformLinear(nn.Linear):
-    """A linear layer with weights from U(-reach, reach) and biases of 0."""
+def linear(inputs: int, outputs: int, reach: float) -> nn.Linear:
+    """Return a linear layer marked to get weights from U(-reach, reach).
 
-    def __init__(self, inputs: int, outputs: int, reach: float) -> None:
-        self.reach = reach  # reset_parameters wants it, and the base calls that at once
-        super().__init__(inputs, outputs)
-
-    def reset_parameters(self) -> None:
-        """Draw the weights."""
-        nn.init.uniform_(self.weight, -self.reach, self.reach)
-        nn.init.zeros_(self.bias)
+    A plain ``nn.Linear``, and no class of its own, so that tricks know it for one.
+    """
+    layer = nn.Linear(inputs, outputs)
+    object.__setattr__(layer, REACH, reach)  # a number, where nn.Module's types want a tensor
+    return layer
 
 
 class GoodfellowMLP(Architecture):
@@ -78,11 +78,11 @@ class GoodfellowMLP(Architecture):
         return nn.Sequential(
             OrderedDict(
                 hidden1=block(
-                    linear=UniformLinear(spec.latent.dimension, 1200, 0.05), activation=nn.ReLU()
+                    linear=linear(spec.latent.dimension, 1200, 0.05), activation=nn.ReLU()
                 ),
-                hidden2=block(linear=UniformLinear(1200, 1200, 0.05), activation=nn.ReLU()),
+                hidden2=block(linear=linear(1200, 1200, 0.05), activation=nn.ReLU()),
                 output=block(
-                    linear=UniformLinear(1200, math.prod(spec.shape), 0.05),
+                    linear=linear(1200, math.prod(spec.shape), 0.05),
                     activation=nn.Sigmoid(),
                     range=Affine(2.0, -1.0),
                     shape=nn.Unflatten(1, spec.shape),
@@ -96,14 +96,22 @@ class GoodfellowMLP(Architecture):
                 flatten=nn.Flatten(),
                 range=Affine(0.5, 0.5),
                 dropout=nn.Dropout(0.2),
-                linear=UniformLinear(math.prod(spec.shape), 240 * 5, 0.005),
+                linear=linear(math.prod(spec.shape), 240 * 5, 0.005),
                 activation=Maxout(5),
             ),
             hidden2=block(
                 dropout=nn.Dropout(0.5),
-                linear=UniformLinear(240, 240 * 5, 0.005),
+                linear=linear(240, 240 * 5, 0.005),
                 activation=Maxout(5),
                 last_dropout=nn.Dropout(0.5),
             ),
         )
-        return Discriminator(nn.Sequential(blocks), UniformLinear(240, 1, 0.005))
+        return Discriminator(nn.Sequential(blocks), linear(240, 1, 0.005))
+
+    def initialise(self, module: nn.Module) -> None:
+        reach: float | None = getattr(module, REACH, None)
+        if isinstance(module, nn.Linear) and reach is not None:
+            nn.init.uniform_(module.weight, -reach, reach)
+            nn.init.zeros_(module.bias)
+        else:
+            super().initialise(module)
