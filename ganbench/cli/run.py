@@ -15,6 +15,7 @@ Examples:
   ganbench run tricks --set seeds=20       more seeds; what is done already is kept
   ganbench run tricks --set baseline.optimizers.generator.lr=0.0004
   ganbench run my-study.yaml --plugin my_trick.py
+  ganbench run my-study.yaml --plugin my_trick.py --trace-hooks
 
 \b
 The same command goes on with a study that was interrupted, killed or extended:
@@ -31,6 +32,11 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
 @options.plugins
 @click.option("--quick", is_flag=True, help="Few steps, two seeds: only shows that it runs.")
 @click.option("--dry-run", is_flag=True, help="Show arms, time and what the seeds can show.")
+@click.option(
+    "--trace-hooks",
+    is_flag=True,
+    help="Show which plugin does what, in which order, in two steps of each arm; train no more.",
+)
 @click.option(
     "--device",
     default="auto",
@@ -62,6 +68,7 @@ def command(
     plugins: tuple[Path, ...],
     quick: bool,
     dry_run: bool,
+    trace_hooks: bool,
     device: str,
     workers: int | None,
     out: Path | None,
@@ -91,4 +98,8 @@ def command(
 
         show_plan(make_plan(options))
         return
+    if trace_hooks:
+        from ganbench.cli.trace import show_trace
+
+        sys.exit(show_trace(make_plan(options)))
     sys.exit(run(make_plan(options), fresh))

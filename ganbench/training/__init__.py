@@ -7,9 +7,11 @@ from ganbench.training.errors import (
     NonFiniteError,
     NotApplicableError,
 )
+from ganbench.training.tracing import Call, traced
 from ganbench.training.trial import Trial
 
 __all__ = [
+    "Call",
     "CheckpointError",
     "HookError",
     "NonFiniteError",
@@ -17,4 +19,5 @@ __all__ = [
     "Trial",
     "load",
     "save",
+    "traced",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganbench.plugin import Host, Trick
 from ganbench.training.errors import HookError, HookResultError, NotApplicableError
+from ganbench.training.tracing import note
 
 STEP_HOOKS = (
     "transform_latent",
@@ -152,6 +153,7 @@ class CheckedHook:
         problem = _problem(self._hook, result, arguments)
         if problem is not None:
             raise HookResultError(self._plugin, self._hook, problem)
+        note(self._plugin, self._hook, arguments, result)
         return result
 
 
@@ -188,11 +190,14 @@ def _kind(value: Any) -> str:
 def call_plugin(plugin: str, method: Callable[..., Any], *arguments: Any) -> Any:
     """Call a build-time method of a plugin; its exception comes out as a ``HookError``."""
     try:
-        return method(*arguments)
+        result = method(*arguments)
     except NotApplicableError:
         raise
     except Exception as error:
         raise HookError(plugin, method.__name__, error) from error
+    if not method.__module__.startswith("ganbench."):  # a base's method does nothing
+        note(plugin, method.__name__, arguments, result)
+    return result
 
 
 def blame(error: BaseException, plugins: Sequence[object]) -> HookError | None:

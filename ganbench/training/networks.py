@@ -104,14 +104,7 @@ def _build(
         discriminator=discriminator,
     )
     for trick in tricks:
-        answer = call_plugin(trick.name, trick.skip, context)
-        if not (isinstance(answer, tuple) and len(answer) == 2):
-            problem = f"{answer!r}, expected a pair such as (False, '')"
-            raise HookResultError(trick.name, "skip", problem)
-        skipped, reason = answer
-        if skipped:
-            raise NotApplicableError(f"{trick.name}: {reason}")
-    for trick in tricks:
+        _refuse_if_skipped(trick, context)
         with seeded("construction", trick.name, seed=streams.seed):
             if overrides(trick, "transform_generator"):
                 generator = _network(trick, trick.transform_generator, generator, context)
@@ -147,6 +140,16 @@ def _build(
         buffers[trick.name] = own
     built = replace(pair, generator=generator, discriminator=discriminator)
     return BuiltPair(built, context, buffers, modules, halves)
+
+
+def _refuse_if_skipped(trick: Trick, context: BuildContext) -> None:
+    answer = call_plugin(trick.name, trick.skip, context)
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        problem = f"{answer!r}, expected a pair such as (False, '')"
+        raise HookResultError(trick.name, "skip", problem)
+    skipped, reason = answer
+    if skipped:
+        raise NotApplicableError(f"{trick.name}: {reason}")
 
 
 def _view(pair: Pair, context: BuildContext) -> Callable[[Tensor], tuple[Tensor, Tensor | None]]:

@@ -13,6 +13,7 @@ from ganbench.training.errors import HookResultError
 from ganbench.training.halves import DiscriminatorUpdate, GeneratorUpdate
 from ganbench.training.networks import BuiltPair
 from ganbench.training.streams import Streams
+from ganbench.training.tracing import is_traced, note
 from ganbench.training.update import Parts, collect
 
 PLAN: tuple[Half, Half] = ("discriminator", "generator")
@@ -80,10 +81,12 @@ class PairStep:
         """
         plan: Sequence[Half] = PLAN
         for trick, hook, buffers in self._plans:
-            plan = hook(step, plan, buffers)
+            before, plan = plan, hook(step, plan, buffers)
             if not isinstance(plan, Sequence) or not set(plan) <= set(ROLES):
                 problem = f"{plan!r}, expected a sequence of {ROLES}"
                 raise HookResultError(trick.name, "plan_updates", problem)
+            if is_traced():
+                note(trick.name, "plan_updates", (step, before), plan)
         seen: dict[Half, int] = dict.fromkeys(ROLES, 0)
         result = []
         for half in plan:

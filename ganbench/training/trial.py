@@ -22,6 +22,7 @@ from ganbench.training.networks import BuiltPair, build_pairs
 from ganbench.training.optimizers import make_optimizer
 from ganbench.training.step import PairStep
 from ganbench.training.streams import Streams
+from ganbench.training.tracing import is_traced, note
 from ganbench.training.update import collect
 
 
@@ -102,9 +103,10 @@ class Trial:
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]
         self._schedules = [
-            hook
+            (trick, hook, buffers)
             for built in self.pairs
-            for hook in collect(self.tricks, built.buffers, "before_step")
+            for trick in self.tricks
+            for hook, buffers in collect([trick], built.buffers, "before_step")
         ]
         self._evaluating = Evaluating(
             self.pairs,
@@ -151,7 +153,7 @@ class Trial:
             with self.streams.layers():
                 for step in range(start, end):
                     self._train_step(step)
-                    if not self._warm:
+                    if not self._warm and not is_traced():
                         self._warm = True
                         for pair_step in self._steps:
                             pair_step.trust_hooks()
@@ -248,8 +250,10 @@ class Trial:
         }
 
     def _train_step(self, step: int) -> None:
-        for hook, buffers in self._schedules:
+        for trick, hook, buffers in self._schedules:
             hook(step, buffers)
+            if not self._warm:
+                note(trick.name, "before_step", (step,), None)
         batches: dict[int, Tensor] = {}
         for index, (built, pair_step) in enumerate(zip(self.pairs, self._steps, strict=True)):
             for half, repeat in pair_step.plan(step):
