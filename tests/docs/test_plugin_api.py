@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "plugin-api.md").read_text()
 SOURCES = [
     *(p for p in sorted((ROOT / "ganbench" / "plugin").glob("*.py")) if p.stem != "__init__"),
-    ROOT / "ganbench" / "testing.py",
+    *(p for p in sorted((ROOT / "ganbench" / "testing").glob("*.py")) if p.stem != "__init__"),
 ]
 
 
@@ -77,11 +77,7 @@ def declared() -> dict[str, list[str]]:
 DECLARED, SECTIONS = declared(), sections()
 LIBRARY = {"Annotated", "Field"}
 """Other people's names, passed on: there is no source of ours to compare with."""
-KIT = [
-    name
-    for name, value in vars(ganbench.testing).items()
-    if getattr(value, "__module__", "") == "ganbench.testing" and not name.startswith("_")
-]
+KIT = ganbench.testing.__all__
 
 
 @pytest.mark.parametrize("name", [*ganbench.plugin.__all__, *KIT])
