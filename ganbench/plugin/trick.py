@@ -90,7 +90,8 @@ class Trick:
     def skip(self, ctx: BuildContext) -> tuple[bool, str]:
         """Say whether the trick does not apply to this trial, and why.
 
-        Called when the networks are built, before the first ``transform_*``.
+        Called before the trick's own ``transform_*``, with the networks as the tricks before
+        it left them.
         """
         return False, ""
 

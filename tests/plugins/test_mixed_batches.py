@@ -8,7 +8,7 @@ from torch import nn
 
 from ganbench.plugin import Host
 from ganbench.testing import TrickContract, tiny_config, tiny_data
-from ganbench.training import Trial
+from ganbench.training import NotApplicableError, Trial
 
 
 class TestMixedBatches(TrickContract):
@@ -40,12 +40,32 @@ def test_logits_come_back_to_their_images(sizes):
     assert torch.equal(got[1], 2 * fake)
 
 
-def test_without_layers_across_the_batch_only_rounding_changes():
-    losses = {}
-    for mode in ("separate", "mixed"):
-        config = tiny_config({"mixed_batches": {"mode": mode}}, "mlp")
-        host = Host(classes=[MixedBatches])
-        trial = Trial(config, 0, tiny_data(), host, torch.device("cpu"))
-        trial.advance(trial.steps)
-        losses[mode] = trial.loss_log
-    torch.testing.assert_close(losses["mixed"], losses["separate"], rtol=1e-4, atol=1e-5)
+@pytest.mark.parametrize(
+    ("tricks", "architecture"),
+    [
+        ({}, "mlp"),
+        ({"batch_norm": {"placement": "none"}}, "dcgan-upsample"),
+        ({"batch_norm": {"placement": "generator"}, "spectral_norm": {}}, "dcgan-upsample"),
+    ],
+)
+def test_without_layers_across_the_batch_it_is_not_applicable(tricks, architecture):
+    with pytest.raises(NotApplicableError, match="no layer that looks across the batch"):
+        trial({"mixed_batches": {}, **tricks}, architecture)
+
+
+@pytest.mark.parametrize("trick", ["batch_norm", "minibatch_discrimination", "minibatch_stddev"])
+def test_layers_that_tricks_put_in_are_seen(trick):
+    trial({"mixed_batches": {}, trick: {}}, "mlp").advance(1)
+
+
+def test_there_only_rounding_would_change(monkeypatch):
+    monkeypatch.setattr(MixedBatches, "skip", lambda *_: (False, ""))
+    made = [trial({"mixed_batches": {"mode": mode}}, "mlp") for mode in ("separate", "mixed")]
+    for one in made:
+        one.advance(one.steps)
+    torch.testing.assert_close(made[1].loss_log, made[0].loss_log, rtol=1e-4, atol=1e-5)
+
+
+def trial(tricks, architecture):
+    config = tiny_config(tricks, architecture)
+    return Trial(config, 0, tiny_data(), Host(), torch.device("cpu"))

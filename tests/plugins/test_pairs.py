@@ -21,6 +21,7 @@ TRICKS = sorted(found.name for found in HOST.all("trick") if found.builtin)
 OBJECTIVES = sorted(found.name for found in HOST.all("objective") if found.builtin)
 SETTINGS = {
     # Where the defaults do nothing, or nothing within two steps.
+    "adaptive_d": {"discriminator": 1.39},
     "batch_norm": {"placement": "none"},
     "gradient_clipping": {"generator": 1e-4, "discriminator": 1e-4},
 }
