@@ -12,9 +12,9 @@ Technical details and trade-offs
     *The batch.* The authors' code makes ``batch_size`` packs, of m times as many real and
     fake images (synthetic, stacked MNIST and CelebA experiments alike). Here the batch's
     images go into packs, so D sees batch_size / m of them: an arm then draws the same
-    images and latents as the baseline it is compared with, and costs as much. To run the
-    authors' setting, give both arms m times the batch size, or an explicit arm
-    ``{packing: {images: 2}, batch_size: 128}``, which is then no longer paired by batch.
+    images and latents as the baseline it is compared with, and costs as much. The authors'
+    setting is an explicit arm, ``set: {packing: {images: 2}, batch_size: 128}`` beside a
+    baseline of 64; it draws other batches than the baseline does.
     Images are packed in the order of the batch, which is shuffled, so that a pack never
     holds an image twice; the CelebA code shuffles each of the m positions by itself.
     A pack's target is that of its first image, so that noisy labels keep their
