@@ -4,7 +4,7 @@ How to use
     ``infogan: on``, or ``{categorical: 10, continuous: 2}``; ``{continuous: 0}`` for classes
     alone.
 Suggested hyperparameters
-    The source's, for MNIST: latent N or U of 62, both weights 1, batch 128, Adam with β1 0.5
+    The source's, for MNIST: latent U(-1, 1) of 62, both weights 1, batch 128, Adam with β1 0.5
     and learning rate 2e-4 for D and Q, 1e-3 for G. A generator that is quicker than D lets
     the categories settle; as many of them as the data have classes.
 Technical details and trade-offs
@@ -77,8 +77,8 @@ from ._codes import (
 ROLE = "infogan.q"
 LABELLED, FAKES, BATCH = 10_000, 2_000, 500
 """Real images and fakes that an evaluation looks at, and how many at once."""
-ROWS, VALUES = 8, 9
-"""Of a traversal: samples in its rows, and values of a continuous code in its columns."""
+ROWS, CATEGORIES, VALUES = 8, 10, 9
+"""Of a traversal: samples, or at most so many categories, in its rows; values in its columns."""
 LIMIT = 2.0
 """A continuous code is shown from minus this to this, twice as far as it is drawn."""
 
@@ -262,12 +262,11 @@ class InfoGAN(Trick):
 
     def _traversal(self, ctx: BuildContext, sampler: Sampler, coordinate: int) -> Picture:
         """Return a picture in which one continuous code goes from -2 to 2."""
-        z, classes = sampler.latents(ROWS), self.parameters.categorical
+        z, classes = sampler.latents(ROWS), min(CATEGORIES, self.parameters.categorical)
         own = z[ctx.pair]
         if classes:
-            rows = range(min(ROWS, classes))
-            own = torch.cat([self._with_category(own[:1], category) for category in rows])
-            z = {pair: latents[: len(own)] for pair, latents in z.items()}
+            own = torch.cat([self._with_category(own[:1], each) for each in range(classes)])
+            z = {pair: latents[:1].repeat(classes, 1) for pair, latents in z.items()}
         values = torch.linspace(-LIMIT, LIMIT, VALUES)
         columns = []
         for value in values.tolist():
