@@ -15,7 +15,8 @@ Technical details and trade-offs
     adds 1; the authors' code leaves the image out and learns a bias, which the head's bias
     stands for here. Their code also normalises T's columns and scales them by a first
     batch; here they only begin with a norm of 1 on average. Distances take batch² · B · C
-    numbers. Real and fake batches go through D one after the other, as the paper asks.
+    numbers. Real and fake batches go through D one after the other, as the paper asks,
+    unless ``mixed_batches`` asks for the contrary.
 Attribution
     T. Salimans et al., *Improved Techniques for Training GANs*, NeurIPS 2016, section 3.2.
 """

@@ -11,8 +11,9 @@ Technical details and trade-offs
     itself away, and G is pushed to vary. No parameters of its own, but the head's for the
     new map. The paper puts the layer before the last convolution of a D that ends in a 4×4
     map; here it stands where the blocks end and the head begins.
-    Real and fake batches go through D one after the other, so no group mixes them. Groups
-    are of images one group-count apart, as in the source. Where another trick shows D a
+    Real and fake batches go through D one after the other, so no group mixes them, unless
+    ``mixed_batches`` asks for just that. Groups are of images one group-count apart, as in
+    the source. Where another trick shows D a
     smaller batch (``packing``), a group is the largest divisor of it that is at most
     ``group_size``.
 Attribution
