@@ -12,6 +12,8 @@ COMMANDS = {
     "show": "Print a study file resolved, with the origin of each key.",
     "schema": "Print the JSON schema of study files, plugins' parameters included.",
     "plugins": "List the plugins, or show one's method card and parameters.",
+    "new": "Write a plugin from a template: a trick, an architecture or an objective.",
+    "check": "Check a plugin against its contract, and explain each result.",
     "report": "Write a study's report again, from its ledger.",
 }
 

@@ -95,16 +95,16 @@ def resumes_exactly(case: TrickCase) -> None:
         return
     lost = attributes_that_differ(*(_trick_of(trial, case.trick) for trial in (whole, second)))
     where = some(found) if found else "the samples" if same else "the losses"
-    seen = f"a resumed trial differs in {where}"
     if lost:
         raise ContractError(
-            f"{seen}: self.{', self.'.join(lost)} was not restored",
+            f"self.{', self.'.join(lost)} not restored: a resumed trial differs in {where}",
             "State that is not in a buffer, a module or state_dict is lost. Declare a tensor in "
             "`make_buffers` (fill it, `buf['name'].copy_(x)`), return a plain value from "
             "`state_dict` and take it back in `load_state_dict`.",
         )
     raise ContractError(
-        f"{seen}: state that is not in a buffer, a module or state_dict",
+        f"a resumed trial differs in {where}: state that is not in a buffer, a module or "
+        "state_dict",
         "Look for what a hook keeps from step to step: a variable of the module, a tensor that "
         "was not declared, an argument that is changed in place.",
     )

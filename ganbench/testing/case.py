@@ -1,5 +1,6 @@
 """A trick in a tiny trial: what the contract of tricks looks at."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -42,7 +43,13 @@ class TrickCase:
 
     def make_host(self) -> Host:
         """Return a host with what is installed, the trick and ``plugins``."""
-        return Host(classes=[self.trick, *self.plugins])
+        return _host((self.trick, *self.plugins))
+
+
+@functools.lru_cache(maxsize=4)
+def _host(classes: tuple[type[Any], ...]) -> Host:
+    """Return a host, the same for the many trials of a contract: it holds nothing of theirs."""
+    return Host(classes=classes)
 
 
 Case = TypeVar("Case", bound=TrickCase)

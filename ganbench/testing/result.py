@@ -8,8 +8,11 @@ from typing import Any, Generic, Literal, TypeVar
 
 from ganbench.plugin import GanbenchError
 from ganbench.training import HookError, NotApplicableError
+from ganbench.training.errors import HookResultError
 
 Subject = TypeVar("Subject")
+LONGEST = 300
+"""Characters of a message that is not ours."""
 
 
 class ContractError(AssertionError):
@@ -88,17 +91,25 @@ def outcome(check: Check[Subject], subject: Subject) -> Result:
         return Result(check, "n/a", str(reason))
     except NotApplicableError:
         raise
-    except (HookError, GanbenchError) as error:
-        return Result(check, "failed", str(error), "An exception in the plugin: see that line.")
+    except HookResultError as error:
+        mend = f"Every path through {error.hook} must return what its base class says."
+        return Result(check, "failed", str(error), mend)
+    except HookError as error:
+        return Result(check, "failed", str(error), f"Mend {error.hook} at that line.")
+    except GanbenchError as error:
+        return Result(check, "failed", str(error), "Mend what that says.")
     except Exception as error:
-        text = f"{type(error).__name__}: {error}{_place(error)}"
-        return Result(check, "failed", text, "An exception while it trained: see that line.")
+        mend = "No hook raised: one of them gave the step something that does not fit."
+        return Result(check, "failed", _told(error), mend)
     return Result(check, "passed")
 
 
-def _place(error: BaseException) -> str:
+def _told(error: Exception) -> str:
+    """Return an exception on one line, shortened, with the place where it came up."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
     frames = traceback.extract_tb(error.__traceback__)
-    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return (text if len(text) <= LONGEST else text[: LONGEST - 1] + "…") + place
 
 
 def results(checks: Iterable[Check[Subject]], subject: Subject) -> Iterator[Result]:

@@ -1,6 +1,7 @@
 """The contract of a trick, clause by clause."""
 
 import difflib
+import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -92,13 +93,13 @@ def neutral_is_the_identity(case: TrickCase) -> None:
     found = differing(weights(without), weights(neutral))
     if found:
         raise ContractError(
-            f"{case.trick.neutral!r} is not neutral: it changed {some(found)}",
+            f"at neutral, {_shown(setting)}, it changed {some(found)}",
             "At `neutral` every hook must return exactly what it was given. Often it is a "
             "rounding (`x * 0.9 / 0.9`), or a `neutral` that is not quite off.",
         )
     if not torch.equal(without.sample(16), neutral.sample(16)):
         raise ContractError(
-            f"{case.trick.neutral!r} is not neutral: the weights are the same, the samples not",
+            f"at neutral, {_shown(setting)}, the samples differ, and the weights do not",
             "Look at `sampling_generator` and `transform_latent`.",
         )
 
@@ -190,13 +191,15 @@ def hooks_of(trick: type[Trick]) -> list[str]:
     return [
         name
         for name, value in vars(Trick).items()
-        if callable(value) and not name.startswith("_") and getattr(trick, name) is not value
+        if inspect.isfunction(value)
+        and not name.startswith("_")
+        and getattr(trick, name) is not value
     ]
 
 
 TRICK_CHECKS: tuple[Check[TrickCase], ...] = (
     Check("described", "there is a method card, and a text for each parameter", is_described),
-    Check("others' names", "the tricks that it names exist", names_others),
+    Check("names", "the tricks that it names exist", names_others),
     Check("trains", f"{STEPS} steps, samples: no exception, all finite", trains, True),
     Check("neutral", "at `neutral` it is the identity, bit for bit", neutral_is_the_identity),
     Check("acts", "switched on, it changes the step", changes_the_step),

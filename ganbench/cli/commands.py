@@ -1,0 +1,28 @@
+"""Command lines as they are printed for a user to type."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def check_command(file: Path) -> str:
+    """Return the command that checks a plugin file."""
+    return f"ganbench check {shlex.quote(str(file))}"
+
+
+def run_command(kind: str, name: str, file: Path, requires: Sequence[str] = ()) -> str:
+    """Return the command that tries a plugin file beside the built-in ones.
+
+    Where it requires other tricks, they are on in every arm, and the only factor is its own.
+    """
+    factors = {
+        "trick": f"factors.{name}=[off, on]",
+        "architecture": f"factors.architecture=[{{name: dcgan-upsample, width: 16}}, {name}]",
+        "objective": f"factors.objective=[non-saturating, {name}]",
+    }
+    sets = [factors[kind]]
+    if requires:
+        sets = [f"factors={{{name}: [off, on]}}"]
+        sets += [f"baseline.tricks.{other}=on" for other in requires]
+    line = f"ganbench run tricks --quick --plugin {shlex.quote(str(file))}"
+    return line + "".join(f" --set {shlex.quote(change)}" for change in sets)

@@ -1,0 +1,1 @@
+"""What ``ganbench new`` writes: plugins that work as they are, under names to be replaced."""
