@@ -80,8 +80,7 @@ class Evaluating:
         """Return the figures that tricks report of their own, as ``trick.figure``."""
         figures: dict[str, float] = {}
         for trick, built, buffers in self._each("on_evaluate"):
-            nets = [built.pair.generator, built.pair.discriminator]
-            with self._mode(nets):
+            with self._mode(_networks(built)):
                 self._streams.seed_layers("evaluation", trick.name)
                 own = call_plugin(trick.name, trick.on_evaluate, built.context, buffers)
             for key, value in own.items():
@@ -94,7 +93,10 @@ class Evaluating:
     def pictures(self) -> dict[str, Picture]:
         """Return the pictures of the architecture and the tricks, as ``plugin.picture``."""
         generators = self._generators("sampling")
-        networks = [*generators.values(), *(built.pair.discriminator for built in self._pairs)]
+        networks = [
+            *generators.values(),
+            *(net for built in self._pairs for net in _networks(built)),
+        ]
         found: dict[str, Picture] = {}
         with self._mode(networks), self._autocast():
             self._streams.seed_layers("evaluation")
@@ -162,6 +164,11 @@ class Evaluating:
                 )
                 return replaced
         return built.pair.generator
+
+
+def _networks(built: BuiltPair) -> list[nn.Module]:
+    """Return all that tricks may ask in an evaluation: both networks, and what they brought."""
+    return [built.pair.generator, built.pair.discriminator, *built.modules.values()]
 
 
 def _checked(plugin: str, own: Mapping[str, Picture]) -> dict[str, Picture]:

@@ -480,3 +480,22 @@ def test_a_pair_may_have_a_latent_and_a_shape_of_its_own():
     assert running._evaluating._latents(50)["fine"].abs().max() > 1
     running.advance(1)
     assert running.sample(3).shape == (3, 1, 8, 8)
+
+
+@pytest.mark.parametrize("hook", ["on_evaluate", "draw_pictures"])
+def test_networks_and_tricks_modules_are_in_evaluation_mode_while_they_are_shown(hook):
+    seen = []
+
+    def shown(self, ctx, *rest):
+        own = rest[-1].modules["own"]
+        seen.append((ctx.generator.training, ctx.discriminator.training, own.training))
+        return {}
+
+    def make_modules(self, ctx):
+        return {"own": TrickModule(nn.Dropout(), None)}
+
+    running = trial(make("shown", make_modules=make_modules, **{hook: shown}))
+    running.extra_figures()
+    running.pictures()
+    assert seen == [(False, False, False)]
+    assert running.pairs[0].buffers["shown"].modules["own"].training
