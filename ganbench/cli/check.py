@@ -1,6 +1,7 @@
 """``ganbench check``: a plugin against its contract, in seconds, explained result by result."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 from ganbench.cli import options
 
 if TYPE_CHECKING:
+    from ganbench.config.problems import Problem
     from ganbench.plugin import Host, Registered
 
 EXAMPLES = """\b
@@ -26,7 +28,11 @@ Exit codes: 0 all passed, 1 a check failed or nothing could be checked, 2 an err
 """
 
 
-def _read_shape(ctx: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+def _read_shape(
+    ctx: click.Context, option: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    if value is None:
+        return None
     parts = value.lower().split("x")
     if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) for part in parts):
         raise click.BadParameter(f"got {value!r}, expected such as 3x16x16, or 2 for points")
@@ -48,10 +54,8 @@ def _read_shape(ctx: click.Context, option: click.Parameter, value: str) -> tupl
 @click.option(
     "--shape",
     callback=_read_shape,
-    default="1x8x8",
-    show_default=True,
     metavar="SHAPE",
-    help="Of the random data.",
+    help="Of the random data.  [default: 1x8x8; an architecture's: many]",
 )
 @click.option("--only", metavar="NAME", help="One of several plugins in a file.")
 @options.plugins
@@ -61,7 +65,7 @@ def command(
     others: tuple[str, ...],
     architecture: str | None,
     objective: str,
-    shape: tuple[int, ...],
+    shape: tuple[int, ...] | None,
     only: str | None,
     plugins: tuple[Path, ...],
 ) -> None:
@@ -70,29 +74,26 @@ def command(
     FILE|NAME is a plugin file, or the name of an installed plugin.
     """
     # Late, so that --help needs neither torch nor rich.
-    from ganbench.cli.check_report import report
+    from ganbench.cli.check_report import Beside, report
     from ganbench.plugin import Host
 
-    is_file = plugin.endswith(".py") or Path(plugin).exists()
+    is_file = plugin.endswith(".py") or Path(plugin).is_file()
     host = Host([Path(plugin), *plugins] if is_file else plugins)
     found = _select(host, plugin, is_file, only)
-    tricks = [registered for registered in found if registered.kind == "trick"]
-    if parameters is not None and len(tricks) != 1:
-        names = ", ".join(registered.name for registered in tricks) or "none"
-        raise click.UsageError(f"--parameters is for one trick, and there are {names}; see --only")
-    architecture = architecture or ("mlp" if len(shape) == 1 else "dcgan-upsample")
-    host.find("architecture", architecture)
+    if parameters is not None and len(found) > 1:
+        names = ", ".join(registered.name for registered in found)
+        raise click.UsageError(f"--parameters is for one plugin, and there are {names}: see --only")
+    given = None if parameters is None else _parameters(found[0], parameters, host)
+    beside = Beside(
+        plugins=_uninstalled(host),
+        tricks=_other_tricks(others, host),
+        architecture=architecture or ("mlp" if shape and len(shape) == 1 else "dcgan-upsample"),
+        objective=objective,
+        shape=shape,
+    )
+    host.find("architecture", beside.architecture)
     host.find("objective", objective)
-    setup: dict[str, Any] = {
-        "plugins": _uninstalled(host),
-        "with_tricks": _other_tricks(others, host),
-        "architecture": architecture,
-        "objective": objective,
-        "shape": shape,
-    }
-    if parameters is not None:
-        setup["parameters"] = _parameters(tricks[0].name, parameters, host)
-    sys.exit(report(found, setup, Path(plugin) if is_file else None))
+    sys.exit(report(found, given, beside, Path(plugin) if is_file else None))
 
 
 def _select(host: "Host", plugin: str, is_file: bool, only: str | None) -> "list[Registered]":
@@ -143,6 +144,7 @@ def _uninstalled(host: "Host") -> tuple[type[Any], ...]:
 
 
 def _other_tricks(others: tuple[str, ...], host: "Host") -> dict[str, Any]:
+    from ganbench.config.setting import OFF, resolve_trick
     from ganbench.plugin import GanbenchError
 
     tricks: dict[str, Any] = {}
@@ -155,32 +157,33 @@ def _other_tricks(others: tuple[str, ...], host: "Host") -> dict[str, Any]:
                 f"--with {text}: expected a trick's name, or 'batch_norm: {{placement: none}}'"
             )
         for name, given in value.items():
-            tricks[name] = _resolved(name, given, host, "--with")
+            tricks[name], problems = resolve_trick(name, given, host, (name,))
+            _raise(problems, "--with")
+            if tricks[name] == OFF:
+                raise GanbenchError(f"--with {text}: {name} is off; leave it out")
     return tricks
 
 
-def _parameters(name: str, text: str, host: "Host") -> Any:
+def _parameters(registered: "Registered", text: str, host: "Host") -> Any:
+    from ganbench.config.words import validate
     from ganbench.plugin import GanbenchError
 
     value = _yaml(text, "--parameters")
     if not isinstance(value, dict):
         raise GanbenchError(f"--parameters {text}: expected a mapping such as 'share: 0.5'")
-    return _resolved(name, value, host, "--parameters")
+    _, problems = validate(registered.cls.Parameters, value, (registered.name,))
+    _raise(problems, "--parameters")
+    return value
 
 
-def _resolved(name: str, value: Any, host: "Host", option: str) -> Any:
+def _raise(problems: "Sequence[Problem]", option: str) -> None:
     from ganbench.config.problems import dotted
-    from ganbench.config.setting import OFF, resolve_trick
     from ganbench.plugin import GanbenchError
 
-    parameters, problems = resolve_trick(name, value, host, (name,))
-    if parameters == OFF:
-        raise GanbenchError(f"{option}: {name} is off; leave it out")
     if problems:
         raise GanbenchError(
             "\n".join(f"{option}: {dotted(problem.path)}: {problem.text}" for problem in problems)
         )
-    return parameters
 
 
 def _yaml(text: str, option: str) -> Any:

@@ -3,6 +3,7 @@
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from ganbench.cli.commands import run_command
 from ganbench.config.text import flow
 from ganbench.plugin import Registered
+from ganbench.testing.case import TrickCase
 from ganbench.testing.kinds import CONTRACTS, check_plugin
 from ganbench.testing.result import Result
 from ganbench.testing.trick_checks import hooks_of
@@ -22,14 +24,57 @@ NAME_WIDTH = 14
 WIDEST = 100
 
 
-def report(found: Sequence[Registered], setup: Mapping[str, Any], file: Path | None) -> int:
+@dataclass(frozen=True)
+class Beside:
+    """What stands around a plugin in the tiny trials that it is checked in.
+
+    Attributes
+    ----------
+    plugins : tuple of type
+        Classes that are not installed.
+    tricks : mapping
+        Other tricks and their parameters.
+    architecture, objective : str
+    shape : tuple of int or None
+        Of the data; None for the contract's own.
+    """
+
+    plugins: tuple[type[Any], ...]
+    tricks: Mapping[str, Mapping[str, Any]]
+    architecture: str
+    objective: str
+    shape: tuple[int, ...] | None
+
+    def setup(self, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return it as attributes of a contract's case."""
+        return {
+            "plugins": self.plugins,
+            "with_tricks": self.tricks,
+            "architecture": self.architecture,
+            "objective": self.objective,
+            "parameters": parameters or {},
+            **({} if self.shape is None else {"shape": self.shape, "shapes": (self.shape,)}),
+        }
+
+    @property
+    def shape_shown(self) -> str:
+        """The shape as `--shape` takes it."""
+        return "x".join(map(str, self.shape or TrickCase.shape))
+
+
+def report(
+    found: Sequence[Registered],
+    parameters: Mapping[str, Any] | None,
+    beside: Beside,
+    file: Path | None,
+) -> int:
     """Check plugins one after the other, print each result as it comes, return the exit code."""
     console = Console(highlight=False)
     passed = []
     for number, registered in enumerate(found):
         if number:
             console.print()
-        passed.append(_report_one(registered, setup, console))
+        passed.append(_report_one(registered, parameters, beside, console))
     if all(passed) and file is not None:
         console.print("\nnext:")
         for registered in found:
@@ -39,21 +84,26 @@ def report(found: Sequence[Registered], setup: Mapping[str, Any], file: Path | N
     return 0 if all(passed) else 1
 
 
-def _report_one(registered: Registered, setup: Mapping[str, Any], console: Console) -> bool:
+def _report_one(
+    registered: Registered,
+    parameters: Mapping[str, Any] | None,
+    beside: Beside,
+    console: Console,
+) -> bool:
     started = time.perf_counter()
-    for line in _heading(registered, setup):
+    for line in _heading(registered, parameters, beside):
         console.print(line, soft_wrap=True)
     width = min(console.width, WIDEST)
     checks = CONTRACTS[registered.kind]
     counts = dict.fromkeys(MARKS, 0)
     try:
-        for result in check_plugin(registered.kind, registered.cls, setup):
+        for result in check_plugin(registered.kind, registered.cls, beside.setup(parameters)):
             counts[result.outcome] += 1
             for line in _lines(result, width):
                 console.print(line, soft_wrap=True)
     except NotApplicableError as reason:
         waiting = checks[sum(counts.values())]
-        for line in _not_applicable(str(reason), waiting.name, setup, width):
+        for line in _not_applicable(str(reason), waiting.name, beside, width):
             console.print(line, soft_wrap=True)
     left = len(checks) - sum(counts.values())
     told = [f"{count} {outcome}" for outcome, count in counts.items() if count]
@@ -65,19 +115,28 @@ def _report_one(registered: Registered, setup: Mapping[str, Any], console: Conso
     return not (counts["failed"] or left)
 
 
-def _heading(registered: Registered, setup: Mapping[str, Any]) -> list[Text]:
+def _heading(
+    registered: Registered, parameters: Mapping[str, Any] | None, beside: Beside
+) -> list[Text]:
     source = Path(registered.source)
     shown = source.name if source.suffix == ".py" else registered.source
     lines = [Text(registered.name, "bold").append(f"  {registered.kind} · {shown}", "dim")]
+    at = flow(parameters) if parameters else "its defaults"
+    noise = f"{beside.shape_shown} noise"
+    where = {
+        "trick": f"{beside.architecture}, {beside.objective}",
+        "objective": beside.architecture,
+    }
     if registered.kind == "trick":
-        parameters = setup.get("parameters")
-        at = flow(parameters) if parameters else "its defaults"
-        names = dict.fromkeys([*setup["with_tricks"], *registered.cls.requires])
-        beside = "".join(f" + {name}" for name in names)
-        shape = "x".join(map(str, setup["shape"]))
-        where = f"{setup['architecture']}, {setup['objective']}{beside}, {shape} noise"
         hooks = ", ".join(hooks_of(registered.cls)) or "no hook"
-        lines += [Text(f"overrides {hooks}", "dim"), Text(f"at {at}: {where}", "dim")]
+        lines.append(Text(f"overrides {hooks}", "dim"))
+        names = dict.fromkeys([*beside.tricks, *registered.cls.requires])
+        where["trick"] += "".join(f" + {name}" for name in names)
+    if registered.kind in where:
+        lines.append(Text(f"at {at}: {where[registered.kind]}, {noise}", "dim"))
+    else:
+        shapes = noise if beside.shape else "many shapes of data"
+        lines.append(Text(f"at {at}, its layers small where they can be: {shapes}", "dim"))
     return [*lines, Text()]
 
 
@@ -98,12 +157,11 @@ def _lines(result: Result, width: int) -> list[Text]:
     return lines
 
 
-def _not_applicable(reason: str, check: str, setup: Mapping[str, Any], width: int) -> list[Text]:
-    shape = "x".join(map(str, setup["shape"]))
+def _not_applicable(reason: str, check: str, beside: Beside, width: int) -> list[Text]:
     hint = (
         "Nothing was checked. Choose a set-up in which it applies: "
-        f"--architecture (now {setup['architecture']}), --objective (now {setup['objective']}), "
-        f"--shape (now {shape}), --with TRICK, --parameters."
+        f"--architecture (now {beside.architecture}), --objective (now {beside.objective}), "
+        f"--shape (now {beside.shape_shown}), --with TRICK, --parameters."
     )
     first = Text(f"– {check:<{NAME_WIDTH}}n/a in this set-up")
     return [first, *_explained("why", reason, width), *_explained("try", hint, width)]

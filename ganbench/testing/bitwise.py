@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from ganbench.plugin import ROLES, Trick
+from ganbench.plugin import ROLES
 from ganbench.plugin.spec import keeps_weights
-from ganbench.testing.case import TrickCase, Witness, variant
+from ganbench.testing.case import PluginCase, TrickCase, Witness, variant
 from ganbench.testing.differences import attributes_that_differ, some
 from ganbench.testing.result import ContractError, NothingToCheckError
 from ganbench.testing.tiny import STEPS, differing, weights
@@ -66,11 +66,11 @@ def other_streams_are_undisturbed(case: TrickCase) -> None:
         )
 
 
-def repeats_exactly(case: TrickCase) -> None:
+def repeats_exactly(case: PluginCase) -> None:
     """Compare two trials of one seed."""
     one, other = (case.make(case.parameters) for _ in range(2))
-    one.advance(STEPS)
-    other.advance(STEPS)
+    one.advance(case.steps)
+    other.advance(case.steps)
     found = differing(weights(one), weights(other))
     if found:
         raise ContractError(
@@ -80,20 +80,20 @@ def repeats_exactly(case: TrickCase) -> None:
         )
 
 
-def resumes_exactly(case: TrickCase) -> None:
+def resumes_exactly(case: PluginCase) -> None:
     """Save a trial in its middle, load it into a new one, and compare with one that ran on."""
     whole, first, second = (case.make(case.parameters) for _ in range(3))
-    whole.advance(STEPS)
-    first.advance(STEPS // 2)
+    whole.advance(case.steps)
+    first.advance(case.steps // 2)
     with tempfile.TemporaryDirectory() as folder:
         save(first, Path(folder) / "trial.pt")
         load(second, Path(folder) / "trial.pt")
-    second.advance(STEPS)
+    second.advance(case.steps)
     found = differing(weights(whole), weights(second))
     same = torch.equal(whole.loss_log, second.loss_log)
     if not found and same and torch.equal(whole.sample(16), second.sample(16)):
         return
-    lost = attributes_that_differ(*(_trick_of(trial, case.trick) for trial in (whole, second)))
+    lost = attributes_that_differ(case.plugin_in(whole), case.plugin_in(second))
     where = some(found) if found else "the samples" if same else "the losses"
     if lost:
         raise ContractError(
@@ -180,7 +180,3 @@ def _global_draws(trial: Trial) -> dict[tuple[str, ...], bytes]:
     trial.advance(STEPS)
     del stood[()]
     return stood
-
-
-def _trick_of(trial: Trial, cls: type[Trick]) -> Trick:
-    return next(trick for trick in trial.tricks if isinstance(trick, cls))

@@ -8,12 +8,38 @@ import torch
 from pydantic_core import to_json
 from torch import Tensor
 
-from ganbench.plugin import Buffers, Host, Trick, TrickParameters
-from ganbench.testing.tiny import small_sizes, tiny_config, tiny_data
+from ganbench.plugin import Buffers, Host, Parameters, Trick, TrickParameters
+from ganbench.testing.tiny import STEPS, small_sizes, tiny_config, tiny_data
 from ganbench.training import Trial
 
 
-class TrickCase:
+class PluginCase:
+    """A plugin, a setting of it, and the tiny trial around it."""
+
+    parameters: ClassVar[Mapping[str, Any]] = {}
+    plugins: ClassVar[Sequence[type[Any]]] = ()
+    steps: ClassVar[int] = STEPS
+    """How long a trial is that is looked at bit by bit."""
+
+    @property
+    def cls(self) -> type[Any]:
+        """The class under test."""
+        raise NotImplementedError
+
+    def make(self, parameters: Mapping[str, Any] | None, seed: int = 3) -> Trial:
+        """Build a tiny trial."""
+        raise NotImplementedError
+
+    def plugin_in(self, trial: Trial) -> object:
+        """Return the plugin's instance in a trial."""
+        raise NotImplementedError
+
+    def make_host(self) -> Host:
+        """Return a host with what is installed, the class under test and ``plugins``."""
+        return _host((self.cls, *self.plugins))
+
+
+class TrickCase(PluginCase):
     """A trick, a setting at which it acts, and the tiny trial around it."""
 
     trick: ClassVar[type[Trick]]
@@ -41,9 +67,14 @@ class TrickCase:
         config = tiny_config(tricks, self.architecture, sizes, self.objective)
         return Trial(config, seed, tiny_data(self.shape), host, torch.device("cpu"))
 
-    def make_host(self) -> Host:
-        """Return a host with what is installed, the trick and ``plugins``."""
-        return _host((self.trick, *self.plugins))
+    @property
+    def cls(self) -> type[Any]:
+        """The class under test."""
+        return self.trick
+
+    def plugin_in(self, trial: Trial) -> object:
+        """Return the trick's instance in a trial."""
+        return next(trick for trick in trial.tricks if isinstance(trick, self.trick))
 
 
 @functools.lru_cache(maxsize=4)
@@ -52,7 +83,7 @@ def _host(classes: tuple[type[Any], ...]) -> Host:
     return Host(classes=classes)
 
 
-Case = TypeVar("Case", bound=TrickCase)
+Case = TypeVar("Case", bound=PluginCase)
 
 
 def variant(case: Case, **changes: Any) -> Case:
@@ -74,9 +105,10 @@ def required_tricks(trick: type[Trick], host: Host) -> list[str]:
     return found
 
 
-def validated(trick: type[Trick], parameters: Mapping[str, Any]) -> TrickParameters:
-    """Return a trick's parameters, taken as a study file's: a list is as good as a tuple."""
-    return trick.Parameters.model_validate_json(to_json(dict(parameters)))
+def validated(plugin: type[Any], parameters: Mapping[str, Any]) -> Parameters:
+    """Return a plugin's parameters, taken as a study file's: a list is as good as a tuple."""
+    found: Parameters = plugin.Parameters.model_validate_json(to_json(dict(parameters)))
+    return found
 
 
 class Witness(Trick):

@@ -2,17 +2,14 @@
 
 import difflib
 import inspect
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from ganbench.config.text import flow
-from ganbench.plugin import Trick, search_ranges
-from ganbench.plugin.parameters import describe_invalid
+from ganbench.plugin import Trick
 from ganbench.testing.bitwise import (
     looks_at_no_value,
     other_streams_are_undisturbed,
@@ -23,26 +20,9 @@ from ganbench.testing.bitwise import (
 from ganbench.testing.case import TrickCase, validated, variant
 from ganbench.testing.differences import some
 from ganbench.testing.result import Check, ContractError, NothingToCheckError
+from ganbench.testing.shared_checks import ends_of_ranges, is_described, train, trains
 from ganbench.testing.tiny import STEPS, differing, weights
-from ganbench.training import HookError, NonFiniteError, NotApplicableError, Trial
-
-
-def is_described(case: TrickCase) -> None:
-    """Look for a method card, and a description of every parameter."""
-    card = case.make_host().find("trick", case.trick.name).card
-    if len(card) <= 40:
-        raise ContractError(
-            f"the module's docstring is {card!r}",
-            "It is the method card, which `ganbench plugins` shows: how to use it, suggested "
-            "hyperparameters, trade-offs, and where the idea comes from.",
-        )
-    fields = case.trick.Parameters.model_fields
-    bare = [name for name, field in fields.items() if not field.description]
-    if bare:
-        raise ContractError(
-            f"parameters without a docstring: {', '.join(bare)}",
-            'Write it below the parameter, as `"""Share of the pixels."""`.',
-        )
+from ganbench.training import HookError, NotApplicableError
 
 
 def names_others(case: TrickCase) -> None:
@@ -70,11 +50,6 @@ def names_others(case: TrickCase) -> None:
                 f"{attribute} gives no reason for {', '.join(bare)}",
                 "The report prints it beside the arm that is n/a.",
             )
-
-
-def trains(case: TrickCase) -> None:
-    """Train, evaluate and sample a tiny trial, and look for NaN and infinity."""
-    _train(case, case.parameters)
 
 
 def neutral_is_the_identity(case: TrickCase) -> None:
@@ -136,41 +111,17 @@ def changes_the_step(case: TrickCase) -> None:
 
 def trains_over_its_search_ranges(case: TrickCase) -> None:
     """Train at both ends of each parameter's ``Search`` range."""
-    ranges = search_ranges(case.trick.Parameters)
-    if not ranges:
-        raise NothingToCheckError("no parameter has a Search range: a study cannot tune it")
-    for name, search in ranges.items():
-        for end in (search.low, search.high):
-            at = f"at {name}={end:g}, an end of its Search range"
-            setting = _setting(case, name, end, at)
-            try:
-                _train(case, setting)
-            except NotApplicableError:
-                continue  # It says so itself, and a tuning run would report it.
-            except (ContractError, HookError) as error:
-                seen = error.seen if isinstance(error, ContractError) else str(error)
-                raise ContractError(
-                    f"{at}: {seen}",
-                    "Narrow the range to what can be trained with, or mend the hook.",
-                ) from error
-
-
-def _setting(case: TrickCase, name: str, end: float, at: str) -> dict[str, Any]:
-    """Return the case's parameters with one at an end of its range."""
-    # A range of whole numbers is written with floats.
-    values = [end, int(end)] if end == int(end) else [end]
-    for value in values:
-        setting = {**case.parameters, name: value}
+    for at, setting in ends_of_ranges(case):
         try:
-            validated(case.trick, setting)
-        except ValidationError as error:
-            refused = error
-        else:
-            return setting
-    raise ContractError(
-        f"{at}, its parameters are refused: {describe_invalid(refused)}",
-        "Tuning would stop there. Bring Search and Field into line.",
-    )
+            train(case, setting)
+        except NotApplicableError:
+            continue  # It says so itself, and a tuning run would report it.
+        except (ContractError, HookError) as error:
+            seen = error.seen if isinstance(error, ContractError) else str(error)
+            raise ContractError(
+                f"{at}: {seen}",
+                "Narrow the range to what can be trained with, or mend the hook.",
+            ) from error
 
 
 def copes_with_points(case: TrickCase) -> None:
@@ -212,39 +163,6 @@ TRICK_CHECKS: tuple[Check[TrickCase], ...] = (
     Check("points", "it trains on points, or says why not", copes_with_points),
     Check("colour", "it trains on other channels, or says why not", copes_with_colour),
 )
-
-
-def _train(case: TrickCase, parameters: Mapping[str, Any]) -> Trial:
-    """Train, evaluate and sample a tiny trial.
-
-    Raises
-    ------
-    ContractError
-        If a loss, a weight or a sample is not finite.
-    """
-    trial = case.make(parameters)
-    trial.advance(STEPS)
-    try:
-        trial.sample(16)
-    except NonFiniteError as error:
-        found = str(error)
-    else:
-        found = f"step {trial.diverged_at} is not finite" if trial.diverged_at else ""
-    figures = trial.extra_figures()
-    trial.pictures()
-    undefined = [name for name, value in figures.items() if not math.isfinite(value)]
-    if found:
-        raise ContractError(
-            f"{found}: a loss, a weight or a sample is NaN or infinite",
-            "Look for a division by 0, a logarithm or a root at 0, or a term that grows without "
-            "bound.",
-        )
-    if undefined:
-        raise ContractError(
-            f"figures that are not finite: {some(undefined)}",
-            "Leave a figure out of what `on_evaluate` returns while it is undefined.",
-        )
-    return trial
 
 
 def _other_data(case: TrickCase, what: str) -> None:

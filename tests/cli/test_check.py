@@ -268,6 +268,77 @@ def test_a_users_mistake_is_an_error_of_the_users(folder, arguments, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["architecture", "objective"])
+def test_a_template_of_another_kind_keeps_its_contract(kind):
+    CliRunner().invoke(cli, ["new", kind, "mine", "--to", "my_own.py"])
+    code, output = check("my_own.py")
+    assert code == 0, output
+    assert set(marks(output)) == {clause.name for clause in CONTRACTS[kind]}
+    assert f"--set 'factors.{kind}=[" in output
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "clause", "seen"),
+    [
+        ("math.prod(spec.shape))\n        )", "1))", "fits", "Build for it, or say no"),
+        ("nn.Tanh()", "nn.Softplus()", "fits", "G's output reaches"),
+        ("nn.Linear(hidden, 1)", "nn.Linear(hidden, 2)", "fits", "D returns shape (4, 2), expec"),
+        ('return True, ""', 'return not spec.is_image, ""', "fits", "`supports` gives no reason"),
+        ('return True, ""', 'return False, "is shy"', "fits", "it supports none of 13 shapes: mi"),
+        (
+            "return Discriminator(nn.Sequential(blocks), nn.Linear(hidden, 1))",
+            'return nn.Sequential(OrderedDict(b=nn.Sequential(blocks), h=nn.Linear(hidden, 1)))',
+            "fits",
+            "D has no forward_with_features",
+        ),
+        (
+            "        return nn.Sequential(layers)",
+            "        made = nn.Sequential(layers)\n"
+            '        made.register_parameter("idle", nn.Parameter(torch.ones(1)))\n'
+            "        return made",
+            "all used",
+            "weights that no step changes: main.G.idle",
+        ),
+    ],
+)  # fmt: skip
+def test_a_broken_architecture_is_told(folder, right, wrong, clause, seen):
+    CliRunner().invoke(cli, ["new", "architecture", "mine", "--to", "my_own.py"])
+    source = (folder / "my_own.py").read_text().replace("import math", "import math\nimport torch")
+    assert right in source
+    (folder / "my_own.py").write_text(source.replace(right, wrong))
+    code, output = check("my_own.py")
+    assert code == 1
+    assert marks(output)[clause] == "✗"
+    assert seen in squeezed(output)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "clause", "seen"),
+    [
+        ("return real +", "return -real -", "direction", "at logits of 0.5, D's loss does not"),
+        ("(fake_logits - targets).square()", "fake_logits", "direction", "at logits of -0.5, G's"),
+        ("uses_targets = True", "uses_targets = False", "targets", "D's loss changes with the"),
+        ("targets).square().mean()", "targets).square()", "numbers", "G's loss is (8, 1), expect"),
+        (
+            "real = (real_logits",
+            "real = (real_logits / (0 * real_logits)",
+            "numbers",
+            "is not finite",
+        ),
+    ],
+)
+def test_a_broken_objective_is_told(folder, right, wrong, clause, seen):
+    CliRunner().invoke(cli, ["new", "objective", "mine", "--to", "my_own.py"])
+    source = (folder / "my_own.py").read_text()
+    assert right in source
+    head, _, tail = source.rpartition(right)
+    (folder / "my_own.py").write_text(head + wrong + tail)
+    code, output = check("my_own.py")
+    assert code == 1
+    assert marks(output)[clause] == "✗"
+    assert seen in squeezed(output)
+
+
 @pytest.mark.parametrize("shape", ["3x16", "axbxc", "0x8x8"])
 def test_a_shape_that_is_none_is_refused(folder, shape):
     code, output = check("label_smoothing", "--shape", shape)

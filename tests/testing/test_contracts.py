@@ -1,0 +1,77 @@
+"""The contracts as pytest runs them: each clause has its test, and built-ins keep theirs."""
+
+import inspect
+import re
+
+import pytest
+
+from ganbench.plugin import Architecture, Host, Objective, Trick
+from ganbench.testing import (
+    ArchitectureContract,
+    ObjectiveContract,
+    TrickCase,
+    TrickContract,
+    tiny_config,
+)
+from ganbench.testing.kinds import CONTRACTS
+
+TESTS = {
+    "trick": TrickContract,
+    "architecture": ArchitectureContract,
+    "objective": ObjectiveContract,
+}
+
+
+class TestMLP(ArchitectureContract):
+    architecture: type[Architecture] = Host().find("architecture", "mlp").cls
+
+
+class TestUpsamplingOfOddSizes(ArchitectureContract):
+    architecture: type[Architecture] = Host().find("architecture", "dcgan-upsample").cls
+    shapes = ((2,), (1, 9, 9))
+
+
+class TestSaturating(ObjectiveContract):
+    objective: type[Objective] = Host().find("objective", "saturating").cls
+
+
+class TestOnPointsWithAnother(TrickContract):
+    trick: type[Trick] = Host().find("trick", "instance_noise").cls
+    with_tricks = {"label_smoothing": {"real": 0.8}}
+    architecture = "mlp"
+    shape = (3,)
+
+
+@pytest.mark.parametrize("kind", TESTS)
+def test_every_clause_of_a_contract_has_a_test(kind):
+    source = inspect.getsource(TESTS[kind])
+    ran = re.findall(r"hold\((?:\w+\.)?(\w+), self\)", source)
+    assert sorted(ran) == sorted(clause.run.__name__ for clause in CONTRACTS[kind])
+
+
+def test_what_a_required_trick_requires_is_on_too():
+    class Middle(Trick):
+        name = "middle"
+        neutral = Trick.Parameters()
+        requires = {"label_smoothing": "for a test"}
+
+    class Outer(Trick):
+        name = "outer"
+        neutral = Trick.Parameters()
+        requires = {"middle": "for a test"}
+
+    class Case(TrickCase):
+        trick = Outer
+        plugins = (Middle,)
+
+    without = {made.name for made in Case().make(None).tricks}
+    assert without == {"middle", "label_smoothing"}
+    assert {made.name for made in Case().make({}).tricks} == without | {"outer"}
+
+
+def test_sizes_are_small_where_an_architecture_has_them_and_can_be_chosen():
+    assert tiny_config().architecture.parameters == {"width": 4}
+    assert tiny_config(architecture="mlp").architecture.parameters == {"hidden": 8}
+    chosen = tiny_config(architecture="mlp", architecture_parameters={"layers": 1})
+    assert chosen.architecture.parameters == {"layers": 1}
+    assert tiny_config(architecture="of_a_test").architecture.parameters == {}
