@@ -28,7 +28,10 @@ from ganbench.plugin import Architecture, Discriminator, TrainingSpec
 from .dcgan import block
 
 REACH = "_goodfellow_reach"
-"""The mark of a layer whose weights have a range of their own."""
+"""The mark of a layer whose weights have a range of their own.
+
+An attribute of the layer, so that a trick that widens one can hand it on.
+"""
 
 
 class Maxout(nn.Module):

@@ -66,6 +66,8 @@ SMALLEST = 4
 """Narrowest image that is worth a level of its own."""
 ROWS = 8
 """Samples in the picture of the levels."""
+DEVIATION = "_lapgan_deviation"
+"""The mark of a layer whose weights have a standard deviation of their own."""
 
 
 def level_sizes(size: int, levels: int | None) -> list[int]:
@@ -142,6 +144,16 @@ def limited_kernel(kernel: int, size: int) -> int:
     return min(kernel, max(3, half - 1 + half % 2))
 
 
+def marked_linear(inputs: int, outputs: int, deviation: float) -> nn.Linear:
+    """Return a linear layer marked to get weights from N(0, deviation²).
+
+    The mark is an attribute, which a trick that widens the layer copies.
+    """
+    layer = nn.Linear(inputs, outputs)
+    object.__setattr__(layer, DEVIATION, deviation)  # no tensor, as nn.Module's types want
+    return layer
+
+
 class LevelGenerator(nn.Module):
     """From a plane of noise and a blurred image to what the image lacks.
 
@@ -194,7 +206,6 @@ class LAPGAN(Architecture):
         """Share of D's last features that are dropped in training, at every level."""
 
     _sizes: list[int]
-    _deviations: dict[nn.Module, float]
 
     def supports(self, spec: TrainingSpec) -> tuple[bool, str]:
         if not spec.is_image:
@@ -209,7 +220,6 @@ class LAPGAN(Architecture):
 
     def build_pairs(self, spec: TrainingSpec) -> Sequence[Pair]:
         self._sizes = level_sizes(spec.shape[1], self.parameters.levels)
-        self._deviations = {}
         coarsest = (spec.channels, self._sizes[-1], self._sizes[-1])
         pairs = [
             Pair(
@@ -251,8 +261,9 @@ class LAPGAN(Architecture):
 
     def initialise(self, module: nn.Module) -> None:
         super().initialise(module)
-        if isinstance(module, nn.Linear) and module in self._deviations:
-            nn.init.normal_(module.weight, 0.0, self._deviations[module])
+        deviation: float | None = getattr(module, DEVIATION, None)
+        if isinstance(module, nn.Linear) and deviation is not None:
+            nn.init.normal_(module.weight, 0.0, deviation)
             nn.init.zeros_(module.bias)
 
     def _levels(
@@ -270,10 +281,10 @@ class LAPGAN(Architecture):
         hidden, (channels, size, _) = self.parameters.generator_hidden, shape
         return nn.Sequential(
             OrderedDict(
-                hidden1=block(linear=self._linear(latent, hidden, 0.05), activation=nn.ReLU()),
-                hidden2=block(linear=self._linear(hidden, hidden, 0.05), activation=nn.ReLU()),
+                hidden1=block(linear=marked_linear(latent, hidden, 0.05), activation=nn.ReLU()),
+                hidden2=block(linear=marked_linear(hidden, hidden, 0.05), activation=nn.ReLU()),
                 output=block(
-                    linear=self._linear(hidden, channels * size * size, 0.05),
+                    linear=marked_linear(hidden, channels * size * size, 0.05),
                     shape=nn.Unflatten(1, shape),
                 ),
             )
@@ -285,22 +296,17 @@ class LAPGAN(Architecture):
         blocks: OrderedDict[str, nn.Module] = OrderedDict(
             hidden1=block(
                 flatten=nn.Flatten(),
-                linear=self._linear(channels * size * size, hidden, 0.005),
+                linear=marked_linear(channels * size * size, hidden, 0.005),
                 activation=nn.ReLU(),
                 dropout=nn.Dropout(dropout),
             ),
             hidden2=block(
-                linear=self._linear(hidden, hidden, 0.005),
+                linear=marked_linear(hidden, hidden, 0.005),
                 activation=nn.ReLU(),
                 dropout=nn.Dropout(dropout),
             ),
         )
-        return Discriminator(nn.Sequential(blocks), self._linear(hidden, 1, 0.005))
-
-    def _linear(self, inputs: int, outputs: int, deviation: float) -> nn.Linear:
-        layer = nn.Linear(inputs, outputs)
-        self._deviations[layer] = deviation
-        return layer
+        return Discriminator(nn.Sequential(blocks), marked_linear(hidden, 1, 0.005))
 
     def _generator(self, channels: int, size: int) -> nn.Module:
         width: int = self.parameters.width

@@ -39,6 +39,9 @@ def replace_layer(net: nn.Module, name: str, layer: nn.Module) -> None:
 def with_inputs(layer: nn.Module, inputs: int) -> nn.Conv2d | nn.Linear:
     """Return a new layer like a given one, for another number of channels or features.
 
+    What an architecture wrote on the layer comes along (`copy_marks`), so the architecture
+    draws the new layer's weights by the rule of the old one.
+
     Parameters
     ----------
     layer : Conv2d, of one group, or Linear
@@ -50,10 +53,11 @@ def with_inputs(layer: nn.Module, inputs: int) -> nn.Conv2d | nn.Linear:
         If it is another kind of layer, such as one that was reparametrised.
     """
     biased = getattr(layer, "bias", None) is not None
+    made: nn.Conv2d | nn.Linear
     if type(layer) is nn.Linear:
-        return nn.Linear(inputs, layer.out_features, biased)
-    if type(layer) is nn.Conv2d:
-        return nn.Conv2d(
+        made = nn.Linear(inputs, layer.out_features, biased)
+    elif type(layer) is nn.Conv2d:
+        made = nn.Conv2d(
             inputs,
             layer.out_channels,
             layer.kernel_size,  # type: ignore[arg-type]
@@ -63,7 +67,24 @@ def with_inputs(layer: nn.Module, inputs: int) -> nn.Conv2d | nn.Linear:
             bias=biased,
             padding_mode=layer.padding_mode,
         )
-    raise TypeError(f"{type(layer).__name__} cannot be widened, only a plain Conv2d or Linear can")
+    else:
+        what = type(layer).__name__
+        raise TypeError(f"{what} cannot be widened, only a plain Conv2d or Linear can")
+    copy_marks(layer, made)
+    return made
+
+
+def copy_marks(layer: nn.Module, other: nn.Module) -> None:
+    """Give a layer the attributes that somebody wrote on another of its class.
+
+    An architecture that draws some layers by a rule of their own marks them by an attribute
+    (``layer.initial_deviation = 0.005``) and looks for it in ``initialise``; so a layer that
+    takes the place of a marked one is drawn alike. What ganbench itself notes on a layer,
+    such as that its weights are not to be drawn, is about the old weights and stays behind.
+    """
+    for name, value in vars(layer).items():
+        if name not in vars(other) and not name.startswith("_ganbench"):
+            object.__setattr__(other, name, value)
 
 
 def head_problem(ctx: BuildContext) -> str:
