@@ -1,6 +1,7 @@
 """What several tricks ask of a network, or change in one."""
 
 import copy
+import math
 
 import torch
 from torch import nn
@@ -85,6 +86,25 @@ def copy_marks(layer: nn.Module, other: nn.Module) -> None:
     for name, value in vars(layer).items():
         if name not in vars(other) and not name.startswith("_ganbench"):
             object.__setattr__(other, name, value)
+
+
+def images_per_input(net: nn.Module, ctx: BuildContext) -> int:
+    """Return how many of the data's images make one input of D: more than 1 behind packing.
+
+    Parameters
+    ----------
+    net : Module
+        D as it is; what its first layer takes says so.
+    ctx : BuildContext
+    """
+    if "packing" not in ctx.tricks:
+        return 1
+    _, layer = first_weighted(net)
+    if isinstance(layer, nn.Conv2d):
+        return layer.in_channels // ctx.spec.channels
+    if isinstance(layer, nn.Linear):
+        return layer.in_features // math.prod(ctx.spec.shape)
+    return 1
 
 
 def head_problem(ctx: BuildContext) -> str:

@@ -11,11 +11,11 @@ Technical details and trade-offs
     itself away, and G is pushed to vary. No parameters of its own, but the head's for the
     new map. The paper puts the layer before the last convolution of a D that ends in a 4×4
     map; here it stands where the blocks end and the head begins.
-    Real and fake batches go through D one after the other, so no group mixes them, unless
-    ``mixed_batches`` asks for just that. Groups are of images one group-count apart, as in
-    the source. Where another trick shows D a
-    smaller batch (``packing``), a group is the largest divisor of it that is at most
-    ``group_size``.
+    Real and fake batches go through D one after the other, so no group mixes them; in one
+    batch (``mixed_batches``) every group would be half real and half fake, and its deviation
+    would tell nothing, so the two do not go together. Groups are of images one group-count
+    apart, as in the source. Where D sees a smaller batch (``packing``), a group is the largest
+    divisor of it that is at most ``group_size``; if that is 1, there is nothing to see: n/a.
 Attribution
     T. Karras, T. Aila, S. Laine, J. Lehtinen, *Progressive Growing of GANs for Improved
     Quality, Stability, and Variation*, ICLR 2018, section 3; the group size is their
@@ -24,6 +24,8 @@ Attribution
 """
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +39,7 @@ from ganbench.plugin import (
     TrickParameters,
 )
 
-from ._networks import head_problem, last_shape, with_inputs
+from ._networks import head_problem, images_per_input, last_shape, with_inputs
 
 EPSILON = 1e-8
 """Added to the variance, which keeps its root differentiable where it is 0."""
@@ -93,6 +95,13 @@ class MinibatchStandardDeviation(Trick):
 
     name = "minibatch_stddev"
     before = ("minibatch_discrimination",)
+    after = ("packing",)  # to see how large D's batch is
+    conflicts: ClassVar[Mapping[str, str]] = {
+        "mixed_batches": (
+            "in one batch every group holds as many real images as fakes, and the deviation is "
+            "the same for both"
+        )
+    }
 
     class Parameters(TrickParameters):
         group_size: Annotated[int, Field(ge=0, le=1024)] = 4
@@ -106,7 +115,7 @@ class MinibatchStandardDeviation(Trick):
             return False, ""
         if size and ctx.spec.batch_size % size:
             return True, f"groups of {size} do not divide a batch of {ctx.spec.batch_size}"
-        problem = head_problem(ctx)
+        problem = head_problem(ctx) or self._group_problem(ctx)
         return bool(problem), problem
 
     def transform_discriminator(self, net: nn.Module, ctx: BuildContext) -> nn.Module:
@@ -117,3 +126,12 @@ class MinibatchStandardDeviation(Trick):
         net.blocks.add_module(self.name, MinibatchStddev(size))
         net.head = with_inputs(net.head, net.head.in_features + places)  # type: ignore[arg-type, operator]
         return net
+
+    def _group_problem(self, ctx: BuildContext) -> str:
+        if ctx.discriminator is None:
+            return ""
+        batch = ctx.spec.batch_size // images_per_input(ctx.discriminator, ctx)
+        size: int = self.parameters.group_size or batch
+        if largest_divisor(batch, size) > 1:
+            return ""
+        return f"D's batch of {batch} does not fall into groups of 2 or more, up to {size}"

@@ -116,5 +116,35 @@ def test_it_does_not_apply_and_says_why(group_size, architecture, reason):
         trial(group_size, architecture, plugins=[TwoLayerHead, NoHead])
 
 
+@pytest.mark.parametrize(
+    ("batch", "images", "applies"),
+    # Packs of D's batch: 8, 4, 2, 1; of 20 images in packs of 4: 5, a prime above 4.
+    [(8, 1, True), (8, 2, True), (8, 4, True), (8, 8, False), (20, 4, False), (1, 1, False)],
+)
+@pytest.mark.parametrize("architecture", ["dcgan-upsample", "mlp"])
+def test_where_ds_batch_has_no_groups_it_does_not_apply(architecture, batch, images, applies):
+    tricks = {"minibatch_stddev": {"group_size": 4 if batch > 1 else 0}, "packing": {}}
+    tricks["packing"]["images"] = images
+    config = tiny_config(tricks, architecture, batch_size=batch)
+    host, device = Host(), torch.device("cpu")
+    if applies:
+        made = Trial(config, 0, tiny_data(), host, device)
+        features = made.pairs[0].pair.discriminator.blocks(torch.randn(8, images, 8, 8))
+        assert features.flatten(1)[:, -1].min() > 1e-3  # and not the root of EPSILON
+        return
+    with pytest.raises(NotApplicableError, match="does not fall into groups"):
+        Trial(config, 0, tiny_data(), host, device)
+
+
+def test_a_group_of_a_mixed_batch_would_tell_real_from_fake_no_more():
+    # The reason for the conflict: item i is in group i mod (2 B / size), so is item i + B.
+    real, fake = torch.randn(8, 5), 3 * torch.randn(8, 5)
+    deviation = group_deviation(torch.cat([real, fake]), 4)
+    assert torch.equal(deviation[:8], deviation[8:])
+    config = tiny_config({"minibatch_stddev": {}, "mixed_batches": {}})
+    with pytest.raises(NotApplicableError, match="as many real images as fakes"):
+        Trial(config, 0, tiny_data(), Host(), torch.device("cpu"))
+
+
 def test_off_it_applies_everywhere():
     trial(1, "no-head", plugins=[NoHead]).advance(1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from ganbench_plugins.tricks.mixed_batches import MixedBatches, judge_together
+from ganbench_plugins.tricks.mixed_batches import MixedBatches, judge_together, judges_alone
 from torch import nn
 
 from ganbench.plugin import Host
@@ -17,7 +17,7 @@ class TestMixedBatches(TrickContract):
 
 class TestMixedBatchesOfPacks(TrickContract):
     trick = MixedBatches
-    with_tricks = {"batch_norm": {"placement": "both"}, "instance_noise": {"start": 0.1}}
+    with_tricks = {"packing": {"images": 2}, "instance_noise": {"start": 0.1}}
 
 
 def test_batch_norm_normalises_by_both_kinds_together():
@@ -46,6 +46,12 @@ def test_logits_come_back_to_their_images(sizes):
         ({}, "mlp"),
         ({"batch_norm": {"placement": "none"}}, "dcgan-upsample"),
         ({"batch_norm": {"placement": "generator"}, "spectral_norm": {}}, "dcgan-upsample"),
+        ({"batch_norm": {"placement": "none"}, "packing": {}}, "dcgan-upsample"),
+        ({"batch_norm": {"placement": "none"}}, "lapgan"),
+        # Each item is normalised by the reference and itself.
+        ({"virtual_batch_norm": {"networks": "discriminator"}}, "dcgan-upsample"),
+        # Maxout is no layer of PyTorch's, and looks at one item all the same.
+        ({}, "goodfellow-mlp"),
     ],
 )
 def test_without_layers_across_the_batch_it_is_not_applicable(tricks, architecture):
@@ -53,14 +59,51 @@ def test_without_layers_across_the_batch_it_is_not_applicable(tricks, architectu
         trial({"mixed_batches": {}, **tricks}, architecture)
 
 
-@pytest.mark.parametrize("trick", ["batch_norm", "minibatch_discrimination", "minibatch_stddev"])
-def test_layers_that_tricks_put_in_are_seen(trick):
-    trial({"mixed_batches": {}, trick: {}}, "mlp").advance(1)
+@pytest.mark.parametrize("others", [{}, {"spectral_norm": {}}, {"packing": {}}])
+@pytest.mark.parametrize("trick", ["batch_norm", "minibatch_discrimination"])
+def test_layers_that_tricks_put_in_are_seen(trick, others):
+    trial({"mixed_batches": {}, trick: {}, **others}, "mlp").advance(1)
 
 
-def test_there_only_rounding_would_change(monkeypatch):
+class FromZero(nn.Module):
+    """Compares items with their mean, by a factor that begins at 0."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return x + self.factor * (x - x.mean(0))
+
+
+@pytest.mark.parametrize(
+    ("layer", "alone"),
+    [
+        (nn.Identity(), True),
+        (nn.Dropout(0.5), True),
+        (nn.LayerNorm(6), True),
+        (nn.BatchNorm1d(6), False),
+        (FromZero(), False),
+    ],
+)
+def test_what_a_layer_does_decides_and_the_network_is_left_alone(layer, alone):
+    net = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(5, 6)), layer)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    stream = torch.get_rng_state()
+    assert judges_alone(net.eval(), torch.randn(4, 5, generator=torch.Generator()), None) is alone
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), stream)
+    assert not net.training
+
+
+@pytest.mark.parametrize(
+    "tricks", [{}, {"virtual_batch_norm": {"networks": "both"}, "batch_norm": {}}]
+)
+def test_there_only_rounding_would_change(tricks, monkeypatch):
     monkeypatch.setattr(MixedBatches, "skip", lambda *_: (False, ""))
-    made = [trial({"mixed_batches": {"mode": mode}}, "mlp") for mode in ("separate", "mixed")]
+    made = [
+        trial({"mixed_batches": {"mode": mode}, **tricks}, "mlp") for mode in ("separate", "mixed")
+    ]
     for one in made:
         one.advance(one.steps)
     torch.testing.assert_close(made[1].loss_log, made[0].loss_log, rtol=1e-4, atol=1e-5)
