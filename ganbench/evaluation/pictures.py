@@ -18,6 +18,8 @@ SIDE = 256
 """Pixels a side of a picture of points."""
 LABELS = "ganbench"
 """Key of the text in a plugin's picture that holds its caption and labels, as JSON."""
+LARGEST = (1920, 1440)
+"""Pixels down and across that the cells of a plugin's picture may fill; one cell always may."""
 
 
 def sample_sheet(items: Tensor, data: Data) -> bytes:
@@ -41,13 +43,14 @@ def sample_sheet(items: Tensor, data: Data) -> bytes:
 def own_picture(picture: Picture) -> bytes:
     """Return a plugin's picture as a PNG: a grid at native resolution, its labels inside.
 
-    Cells are one pixel apart, in mid-grey.
+    Cells are one pixel apart, in mid-grey. Of a grid larger than ``LARGEST`` the last columns
+    and rows are left out; the text inside tells how many there are of how many.
     """
-    images = quantise(picture.images.flatten(0, 1)).cpu()
-    rows, columns = picture.images.shape[:2]
-    channels, height, width = images.shape[1:]
-    if channels not in (1, 3):
-        images, channels = images[:, :1], 1
+    channels, height, width = picture.images.shape[2:]
+    whole = tuple(picture.images.shape[:2])
+    sizes = zip(whole, LARGEST, (height, width), strict=True)
+    rows, columns = (max(1, min(n, (most + 1) // (side + 1))) for n, most, side in sizes)
+    images = quantise(picture.images[:rows, :columns].flatten(0, 1)).cpu()
     sheet = torch.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 128).byte()
     for index, image in enumerate(images):
         y, x = (index // columns) * (height + 1), (index % columns) * (width + 1)
@@ -55,8 +58,10 @@ def own_picture(picture: Picture) -> bytes:
     pixels = sheet.numpy()
     labels = {
         "caption": picture.caption,
-        "rows": list(picture.row_labels),
-        "columns": list(picture.column_labels),
+        "rows": picture.row_labels[:rows],
+        "columns": picture.column_labels[:columns],
+        "grid": (rows, columns),
+        "whole": whole,
     }
     info = PngInfo()
     info.add_text(LABELS, json.dumps(labels))

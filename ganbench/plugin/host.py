@@ -350,6 +350,12 @@ def _check_class(kind: Kind, cls: type[Any], source: str) -> None:
             f"{source}: the metric {plugin.name!r} names {unknown} in `lower_is_better`, which "
             f"is not among its figures: {', '.join(plugin.figures)}"
         )
+    dotted = [figure for figure in plugin.figures if "." in figure] if kind == "metric" else []
+    if dotted:
+        raise PluginError(
+            f"{source}: the metric {plugin.name!r} names figures {dotted}, expected keys "
+            "without a dot: by it a trick's own figure, `trick.figure`, is told from a metric's"
+        )
     slip = method_slip(cls, base)
     if slip is not None:
         raise PluginError(f"{source}: the {kind} {plugin.name!r}: {slip}")

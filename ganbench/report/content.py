@@ -9,7 +9,14 @@ from ganbench.report.curves import Axis, curve_panels
 from ganbench.report.forest import axis_note, forest_plot
 from ganbench.report.guide import glossary
 from ganbench.report.listing import flattened, scalar, study_lines
-from ganbench.report.own import OWN_HEAD, OwnPicture, is_own, own_figures, own_pictures
+from ganbench.report.own import (
+    OWN_HEAD,
+    OwnPicture,
+    is_own,
+    own_figures,
+    own_notes,
+    own_pictures,
+)
 from ganbench.report.sheets import SheetRow, sheet_rows
 from ganbench.report.svg import Figure
 from ganbench.report.timeline import timeline_panels
@@ -67,6 +74,7 @@ class Content:
     figures: Table | None
     figure_notes: tuple[tuple[str, str], ...]
     own_figures: Table | None
+    own_notes: tuple[tuple[str, str], ...]
     own_pictures: tuple[OwnPicture, ...]
     cost: Table
     wall: str
@@ -115,6 +123,7 @@ def content_of(
         figures=_figures(results),
         figure_notes=_figure_notes(results),
         own_figures=Table(OWN_HEAD, own, 2) if own else None,
+        own_notes=own_notes(results, (row[1] for row in own)),
         own_pictures=own_pictures(results),
         cost=_cost(results, comparisons),
         wall=duration(results.wall_seconds),
@@ -196,9 +205,10 @@ def _figures(results: StudyResults) -> Table | None:
 
 
 def _figure_notes(results: StudyResults) -> tuple[tuple[str, str], ...]:
-    """Return the meaning of each figure that was measured."""
+    """Return the meaning of each figure that metrics gave."""
     found = {key for t in results.trials for point in t.evaluations for key in point.figures}
-    return tuple((k, note) for k, note in (results.metric_notes or {}).items() if k in found)
+    notes = (results.metric_notes or {}).items()
+    return tuple((key, note) for key, note in notes if key in found and not is_own(key))
 
 
 def _cost(results: StudyResults, comparisons: Sequence[Comparison]) -> Table:

@@ -15,8 +15,9 @@ SAMPLES_NOTE = (
 OWN_NOTE = (
     "Pictures and figures that tricks and architectures give of themselves, at the last step; "
     "pictures at the seed at which the baseline ends at its median. Figures under `trained.` are "
-    "of the weights as they were trained, in an arm that is scored with others. No verdict rests "
-    "on any of them."
+    "of the weights as they were trained, in an arm that is scored with others. Figures and "
+    "pictures of one pair of networks among several bear its name. No verdict rests on any of "
+    "them."
 )
 CURVES_NOTE = (
     "Lines are medians over seeds, bands quartiles; the dashed line is the baseline. A point "

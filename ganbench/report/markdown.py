@@ -144,13 +144,13 @@ def _own(content: Content, pictures: str) -> list[str]:
             for kind, texts in (("Rows", own.rows), ("Columns", own.columns))
             if texts
         ]
-        parts += [
-            f"**{escape(own.title)}**",
-            _sheet(own.sheet, pictures),
-            " ".join([escape(own.caption), *labels]),
-        ]
+        parts.append(f"**{escape(own.title)}**")
+        if own.sheet is not None:
+            parts.append(_sheet(own.sheet, pictures))
+        parts.append(" ".join([escape(own.caption), *labels]))
     if content.own_figures:
         parts.append(_table(content.own_figures))
+        parts += [f"- **{escape(name)}**: {escape(text)}" for name, text in content.own_notes]
     return parts
 
 

@@ -1,8 +1,9 @@
 """What plugins show of their own: figures over seeds, and pictures with labels."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
@@ -11,38 +12,98 @@ from PIL import Image
 
 from ganbench.report.sheets import Sheet, encode, typical_seed
 from ganbench.report.words import NOTHING, number
-from ganbench.study.results import StudyResults
+from ganbench.study.results import StudyResults, TrialResult
 
 LABELS = "ganbench"
 """Key of the text inside a picture that holds its caption and labels, as JSON."""
-WIDEST = 640
-"""Width in CSS pixels that a picture is enlarged to, at most, by whole multiples."""
+LARGEST = (720, 960)
+"""Width and height in CSS pixels at which a picture is shown, at most."""
+BUDGET = 400_000
+"""Bytes of all pictures together: the page and the pictures beside it carry them once each."""
+ROWS = (16, 8, 4, 2, 1)
+"""Rows that are kept of each picture, until all together are small enough."""
+REASONS: Mapping[str, str] = {
+    "complete": "none was drawn",
+    "diverged": "the trial diverged",
+    "failed": "the trial failed",
+    "pending": "the trial has not ended",
+}
 Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class OwnPicture:
-    """A plugin's picture of one trial.
+    """A plugin's picture of one trial, or the reason that there is none.
 
     Attributes
     ----------
     title : str
-        Plugin, arm and seed.
+        Arm, seed, plugin and picture.
     caption : str
+        With what of the grid was left out; without a picture, why there is none.
     rows, columns : tuple of str
         Labels, one each; empty for none.
-    sheet : Sheet
+    sheet : Sheet or None
     """
 
     title: str
     caption: str
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    sheet: Sheet | None = None
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """A picture as it was written: cells one pixel apart.
+
+    Attributes
+    ----------
+    image : Image
+    caption : str
+    rows, columns : tuple of str
+    shape, whole : (int, int)
+        Rows and columns that are here, and that the plugin drew.
+    """
+
+    image: Image.Image
+    caption: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    sheet: Sheet
+    shape: tuple[int, int]
+    whole: tuple[int, int]
+
+    def first_rows(self, most: int) -> "_Grid":
+        """Return the grid without its last rows."""
+        rows, columns = self.shape
+        if rows <= most:
+            return self
+        height = (self.image.height + 1) // rows * most - 1
+        image = self.image.crop((0, 0, self.image.width, height))
+        return replace(self, image=image, rows=self.rows[:most], shape=(most, columns))
+
+    def reduced(self) -> Image.Image:
+        """Return the image no larger than it may be shown."""
+        image = self.image.copy()
+        image.thumbnail(LARGEST, Image.Resampling.LANCZOS)
+        return image
+
+    def told(self) -> str:
+        """Return the caption, with what was left out."""
+        parts = [
+            f"{here} of {all_} {kind}"
+            for here, all_, kind in zip(self.shape, self.whole, ("rows", "columns"), strict=True)
+            if here < all_
+        ]
+        caption = sentence(self.caption)
+        return f"{caption} Shown: the first {' and '.join(parts)}." if parts else caption
 
 
 def is_own(figure: str) -> bool:
-    """Say whether a figure is a plugin's own, or of other weights than those scored."""
+    """Say whether a figure is a plugin's own, or of other weights than those scored.
+
+    The host takes no metric whose figures have a dot in their names.
+    """
     return "." in figure
 
 
@@ -73,46 +134,123 @@ def own_figures(results: StudyResults) -> tuple[Row, ...]:
 OWN_HEAD: Row = ("Arm", "Figure", "Median", "Mean", "SD", "Lowest", "Highest", "Seeds")
 
 
+def own_notes(results: StudyResults, figures: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return the meaning of each of these figures that has one, as ``trick.figure``.
+
+    A figure of one pair among several, ``pair.trick.figure``, means the same in each.
+    """
+    shown = set(figures)
+    return tuple(
+        (name, note)
+        for name, note in (results.metric_notes or {}).items()
+        if is_own(name) and any(key == name or key.endswith(f".{name}") for key in shown)
+    )
+
+
 def own_pictures(results: StudyResults) -> tuple[OwnPicture, ...]:
-    """Return the pictures of each arm's plugins, at the seed that is typical of the baseline."""
+    """Return the pictures of each arm's plugins, at the seed that is typical of the baseline.
+
+    An arm that has a picture at another seed, but not at that one, gets the reason instead.
+    """
     seed = typical_seed(results)
-    found = []
+    shown: list[OwnPicture] = []
+    grids: dict[int, _Grid] = {}
     for place, arm in enumerate(results.arms):
-        trial = results.of_arm(arm.name).get(seed) if seed is not None else None
-        for name, path in sorted(trial.pictures.items()) if trial is not None else ():
-            picture = _read(path, f"own-{place:02d}-{name.replace('.', '-')}", name, arm.name)
-            if picture is not None:
-                found.append(picture)
-    return tuple(found)
+        trials = results.of_arm(arm.name)
+        names = sorted({name for each in trials.values() for name in each.pictures})
+        if seed is None:
+            if names:
+                caption = "Not shown: no seed of the baseline has ended."
+                shown.append(OwnPicture(f"{arm.name}: {', '.join(names)}", caption))
+            continue
+        trial, missing = trials.get(seed), []
+        for index, name in enumerate(names):
+            grid = _read(trial.pictures[name]) if trial and name in trial.pictures else None
+            if grid is None:
+                missing.append(name)
+                continue
+            grids[len(shown)] = grid
+            # The place makes it one file's name, whatever the names have in common.
+            file = f"own-{place:02d}-{index:02d}-{re.sub('[^a-z0-9]+', '-', name.lower())}"
+            sheet = Sheet(file, grid.caption, f"{name} of {arm.name}, seed {seed}: {grid.caption}")
+            shown.append(OwnPicture(_title(arm.name, seed, name), "", sheet=sheet))
+        if missing:
+            caption = f"No picture of {', '.join(missing)}: {_reason(trial, missing)}."
+            shown.append(OwnPicture(f"{arm.name}, seed {seed}", caption))
+    return _filled(shown, grids)
 
 
-def _read(path: Path, file: str, name: str, arm: str) -> OwnPicture | None:
+def sentence(text: str) -> str:
+    """Return a text with a stop at its end."""
+    text = text.strip()
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _title(arm: str, seed: int, name: str) -> str:
+    """Say arm, seed, plugin and picture, of ``plugin.picture`` or ``pair.plugin.picture``."""
+    parts = name.rsplit(".", 2)
+    pair = f" ({parts[0]})" if len(parts) == 3 else ""
+    plugin = "".join(f"{each}, " for each in parts[-2:-1] if each != arm)
+    return f"{arm}, seed {seed}: {plugin}{parts[-1]}{pair}"
+
+
+def _reason(trial: TrialResult | None, missing: Sequence[str]) -> str:
+    if trial is None:
+        return REASONS["pending"]
+    if any(name in trial.pictures for name in missing):
+        return "the file cannot be read"
+    return REASONS[trial.outcome]
+
+
+def _filled(shown: Sequence[OwnPicture], grids: Mapping[int, _Grid]) -> tuple[OwnPicture, ...]:
+    """Put pictures and labels in place: all of the rows, or fewer while they are too large."""
+    cut = dict(grids)
+    drawn = {index: encode(grid.reduced()) for index, grid in cut.items()}
+    for most in ROWS:
+        if sum(map(len, drawn.values())) <= BUDGET:
+            break
+        cut = {index: grid.first_rows(most) for index, grid in grids.items()}
+        drawn = {index: encode(grid.reduced()) for index, grid in cut.items()}
+    left, filled = BUDGET, []
+    for index, own in enumerate(shown):
+        if own.sheet is None:
+            filled.append(own)
+        elif len(drawn[index]) > left:
+            caption = f"Left out: all pictures together are larger than {BUDGET:,} bytes."
+            filled.append(OwnPicture(own.title, caption))
+        else:
+            left -= len(drawn[index])
+            filled.append(_fill(own, own.sheet, cut[index], drawn[index]))
+    return tuple(filled)
+
+
+def _fill(own: OwnPicture, sheet: Sheet, grid: _Grid, picture: bytes) -> OwnPicture:
+    width, height = grid.reduced().size
+    scale = max(1, min(LARGEST[0] // width, LARGEST[1] // height))
+    return replace(
+        own,
+        caption=grid.told(),
+        rows=grid.rows,
+        columns=grid.columns,
+        sheet=replace(sheet, picture=picture, width=width * scale, height=height * scale),
+    )
+
+
+def _read(path: Path) -> _Grid | None:
     """Read one picture; one that is broken must not cost the report."""
     try:
         with Image.open(path) as image:
             labels: dict[str, Any] = json.loads(image.info[LABELS])
-            image.load()
-            drawn = image.copy()
-    except (OSError, KeyError, ValueError):
+            drawn = image.convert("L" if image.mode == "L" else "RGB")
+        rows, columns = labels["grid"]
+        all_rows, all_columns = labels["whole"]
+        return _Grid(
+            image=drawn,
+            caption=str(labels["caption"]),
+            rows=tuple(map(str, labels["rows"])),
+            columns=tuple(map(str, labels["columns"])),
+            shape=(int(rows), int(columns)),
+            whole=(int(all_rows), int(all_columns)),
+        )
+    except (OSError, KeyError, ValueError, TypeError):
         return None
-    scale = max(1, WIDEST // drawn.width)
-    caption = str(labels.get("caption", ""))
-    sheet = Sheet(
-        name=file,
-        caption=caption,
-        alternative=f"{name} of {arm}: {caption}",
-        picture=encode(drawn),
-        width=drawn.width * scale,
-        height=drawn.height * scale,
-    )
-    return OwnPicture(
-        title=f"{arm}: {name}",
-        caption=caption,
-        rows=_texts(labels.get("rows")),
-        columns=_texts(labels.get("columns")),
-        sheet=sheet,
-    )
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, Sequence) else ()

@@ -92,7 +92,8 @@ def _pictures(content: Content) -> dict[str, bytes]:
             if sheet.picture is not None:
                 made[f"{sheet.name}.png"] = sheet.enlarged()
     for own in content.own_pictures:
-        made[f"{own.sheet.name}.png"] = own.sheet.enlarged()
+        if own.sheet is not None:
+            made[f"{own.sheet.name}.png"] = own.sheet.enlarged()
     return made
 
 

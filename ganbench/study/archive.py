@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from glob import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from filelock import FileLock, Timeout
 
@@ -61,14 +62,14 @@ class Archive:
         return self.folder / "samples" / f"{key}-{fingerprint}-{seed}.png"
 
     def picture(self, key: str, seed: int, fingerprint: str, name: str) -> Path:
-        """Return where a picture of a plugin's own goes."""
-        return self.folder / "samples" / f"{key}-{fingerprint}-{seed}+{name}.png"
+        """Return where a picture of a plugin's own goes; its name may hold any character."""
+        return self.folder / "samples" / f"{key}-{fingerprint}-{seed}+{quote(name, safe='')}.png"
 
     def pictures(self, key: str, seed: int, fingerprint: str) -> dict[str, Path]:
         """Return a trial's pictures of plugins' own, by name."""
         stem = f"{key}-{fingerprint}-{seed}+"
         found = sorted((self.folder / "samples").glob(f"{escape(stem)}*.png"))
-        return {path.stem.removeprefix(stem): path for path in found}
+        return {unquote(path.stem.removeprefix(stem)): path for path in found}
 
     def clear(self) -> None:
         """Delete every record, checkpoint and picture.

@@ -10,7 +10,8 @@ from types import FrameType
 from typing import Any, Literal
 
 from ganbench.plugin import Data, GanbenchError, Host
-from ganbench.study.archive import Archive, write_atomically
+from ganbench.study.album import Album
+from ganbench.study.archive import Archive
 from ganbench.study.attempt import Checkpoint, attempt, failure
 from ganbench.study.compute import set_up_torch
 from ganbench.study.journal import LedgerError
@@ -30,7 +31,7 @@ from ganbench.study.messages import (
 from ganbench.study.observers import Observers
 from ganbench.study.records import Ending
 from ganbench.study.results import EvaluationPoint
-from ganbench.training import NonFiniteError, NotApplicableError, Trial
+from ganbench.training import NotApplicableError, Trial
 
 PULSE_SECONDS = 0.25
 TRACEBACK_LINES = 12
@@ -206,27 +207,12 @@ class _Worker:
         self.link.check()
         # One that diverged stopped at a step that depends on how its training was sliced.
         if ending is not None and ending.outcome == "complete":
-            self._picture(claim, trial)
+            Album(self.archive, claim, self.link.notice).keep(trial, self.data)
         return ending
 
     def _checkpoint(self, claim: Claim) -> Checkpoint:
         path = self.archive.checkpoint(claim.key, claim.seed)
         return Checkpoint(path, claim.fingerprint, self.link.notice)
-
-    def _picture(self, claim: Claim, trial: Trial) -> None:
-        from ganbench.evaluation.pictures import TILES, own_picture, sample_sheet
-
-        identity = claim.key, claim.seed, claim.fingerprint
-        path = self.archive.samples(*identity)
-        try:
-            write_atomically(path, sample_sheet(trial.sample(TILES**2), self.data))
-            for name, picture in trial.pictures().items():
-                path = self.archive.picture(*identity, name)
-                write_atomically(path, own_picture(picture))
-        except NonFiniteError as error:  # more samples than were measured
-            self.link.notice(f"{path}: there is no picture: {error}")
-        except OSError as error:
-            self.link.notice(f"{path}: the picture could not be written: {error.strerror or error}")
 
     def _fail(self, claim: Claim, error: Exception, began: float) -> None:
         self.link.check()

@@ -1,12 +1,13 @@
 import io
+import json
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from ganbench.evaluation.pictures import sample_sheet
-from ganbench.plugin import Data
+from ganbench.evaluation.pictures import LARGEST, own_picture, sample_sheet
+from ganbench.plugin import Data, Picture
 
 
 def read(png):
@@ -56,3 +57,43 @@ def test_points_of_one_dimension_make_a_strip():
 
 def test_the_same_samples_give_the_same_bytes(digits):
     assert sample_sheet(digits.items, digits) == sample_sheet(digits.items.clone(), digits)
+
+
+class TestPlugins:
+    """Pictures of plugins' own."""
+
+    @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+    def test_cells_stand_in_rows_and_columns_one_pixel_apart(self, channels, mode):
+        draws = torch.Generator().manual_seed(0)
+        bytes_ = torch.randint(256, (2, 3, channels, 4, 5), generator=draws)
+        picture = read(own_picture(Picture(bytes_ / 127.5 - 1, "six")))
+        assert (picture.mode, picture.size) == (mode, (3 * 6 - 1, 2 * 5 - 1))
+        pixels = np.asarray(picture).reshape(9, 17, channels)
+        np.testing.assert_array_equal(pixels[5:9, 12:17], bytes_[1, 2].permute(1, 2, 0).numpy())
+        assert (pixels[4] == 128).all()
+        assert (pixels[:, 5] == 128).all()
+
+    def test_caption_and_labels_are_inside(self):
+        picture = Picture(torch.zeros(2, 3, 1, 4, 4), "six", ("a", "b"), ("1", "2", "3"))
+        assert json.loads(read(own_picture(picture)).info["ganbench"]) == {
+            "caption": "six",
+            "rows": ["a", "b"],
+            "columns": ["1", "2", "3"],
+            "grid": [2, 3],
+            "whole": [2, 3],
+        }
+
+    def test_a_grid_that_is_too_large_loses_its_last_rows_and_columns_with_their_labels(self):
+        rows, columns = LARGEST[0] // 10, LARGEST[1] // 50
+        labels = tuple(map(str, range(rows + 7))), tuple(map(str, range(columns + 3)))
+        images = torch.zeros(rows + 7, columns + 3, 1, 9, 49)
+        picture = read(own_picture(Picture(images, "many", *labels)))
+        assert picture.size == (columns * 50 - 1, rows * 10 - 1)
+        told = json.loads(picture.info["ganbench"])
+        assert (told["grid"], told["whole"]) == ([rows, columns], [rows + 7, columns + 3])
+        assert told["rows"] == list(labels[0][:rows])
+        assert told["columns"] == list(labels[1][:columns])
+
+    def test_one_cell_is_shown_however_large_it_is(self):
+        images = torch.zeros(2, 2, 1, LARGEST[0] + 80, LARGEST[1] + 60)
+        assert read(own_picture(Picture(images, "big"))).size == (LARGEST[1] + 60, LARGEST[0] + 80)

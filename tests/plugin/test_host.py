@@ -171,3 +171,19 @@ def test_a_metric_cannot_declare_a_direction_for_a_figure_it_does_not_give():
 
     with pytest.raises(PluginError, match=r"'typo' names sharpnes in `lower_is_better`.*sharpness"):
         Host(entry_points=False, classes=[Typo])
+
+
+def test_a_metric_s_figure_cannot_be_named_like_a_trick_s_own():
+    class Dotted(Metric):
+        """A metric."""
+
+        name = "dotted"
+        figures = {"sharpness": "of edges", "edge.share": "of pixels"}
+
+        def compute(self, ctx):
+            return {}
+
+    with pytest.raises(
+        PluginError, match=r"'dotted' names figures \['edge.share'\].*without a dot"
+    ):
+        Host(entry_points=False, classes=[Dotted])

@@ -123,3 +123,17 @@ def test_what_a_kill_left_half_written_is_swept_and_nothing_else(archive):
         path.with_name(f"{path.name}.123.tmp").write_bytes(b"ha")
     archive.sweep()
     assert sorted(path for path in archive.folder.rglob("*") if path.is_file()) == sorted(keep)
+
+
+def test_pictures_of_plugins_are_found_by_their_names_and_no_other_trial_s(archive):
+    names = ["infogan.categories", "4x4.infogan.categories", "a/b+c.lapgan.levels"]
+    for seed in (0, 10):
+        for name in names:
+            write_atomically(archive.picture("key", seed, "f", name), f"{name} {seed}".encode())
+    write_atomically(archive.samples("key", 0, "f"), b"sheet")
+    write_atomically(archive.picture("key", 0, "other", "infogan.categories"), b"other")
+    found = archive.pictures("key", 0, "f")
+    assert {name: path.read_text() for name, path in found.items()} == {
+        name: f"{name} 0" for name in names
+    }
+    assert archive.pictures("key", 1, "f") == {}

@@ -208,3 +208,44 @@ def test_a_checkpoint_made_with_other_data_is_not_used(build, tmp_path):
     trial, measured = kept_in(tmp_path, fingerprint="new").restore(build)
     assert trial.step == 0
     assert measured == Measured([])
+
+
+class Averaged(Trick):
+    """Samples from a generator of another kind, and reports a figure."""
+
+    name = "averaged"
+    neutral = TrickParameters()
+
+    def sampling_generator(self, ctx, buf):
+        class Grey(torch.nn.Module):
+            def forward(self, z):
+                return torch.zeros(len(z), 1, 8, 8)
+
+        return Grey()
+
+    def on_evaluate(self, ctx, buf):
+        return {"share": 0.25, "undefined": float("inf")}
+
+
+def test_where_other_weights_are_scored_the_trained_ones_are_measured_beside_them(
+    data, build, tmp_path
+):
+    host = Host(classes=[Averaged])
+    config = build().config
+
+    def averaged():
+        tricks = config.model_copy(update={"tricks": {"averaged": {}}})
+        return Trial(tricks, 0, data, host, CPU)
+
+    plain = train(build, kept_in(tmp_path / "plain"))
+    ending = train(averaged, kept_in(tmp_path / "averaged"))
+    for mine, theirs in zip(ending.evaluations, plain.evaluations, strict=True):
+        assert set(theirs.figures) == {"fid"}
+        # Grey is 0 in [-1, 1], and round(127.5) is 128.
+        assert mine.figures == {
+            "fid": 128.0,
+            "trained.fid": theirs.figures["fid"],
+            "averaged.share": 0.25,
+        }
+    assert ending.details["weights"] == "averaged"
+    assert plain.details["weights"] == "trained"

@@ -4,7 +4,7 @@ from ganbench.config.model import Study
 from ganbench.plugin import GanbenchError, Host
 from ganbench.study.compute import choose_devices, default_workers, worker_environment
 from ganbench.study.design import expand
-from ganbench.study.run_plan import cells_of, definition_of, fingerprint
+from ganbench.study.run_plan import cells_of, definition_of, fingerprint, trick_notes
 
 TRICK = """
 from ganbench.plugin import Trick, TrickParameters
@@ -83,3 +83,16 @@ def test_a_cpu_gets_single_threaded_workers():
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(wanted):
     with pytest.raises(GanbenchError, match=r"there is no such device; here are cpu"):
         choose_devices(wanted)
+
+
+def test_what_a_trick_says_of_its_figures_is_noted_under_its_name_if_an_arm_has_it(tmp_path, study):
+    file = tmp_path / "told.py"
+    told = TRICK + '    figures = {"share": "of updates, in [0, 1]"}\n'
+    file.write_text(told + told.replace("Mine", "Other").replace('"mine"', '"other"'))
+    host = Host([file])
+    given = study.model_dump(mode="json", by_alias=True)
+    given["factors"] = {"mine": ["off", {}]}
+    assert trick_notes(expand(Study.model_validate(given), host), host) == {
+        "mine.share": "of updates, in [0, 1]"
+    }
+    assert trick_notes(expand(study, host), host) == {}

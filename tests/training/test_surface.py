@@ -247,7 +247,10 @@ class TestRolesOfATricksOwn:
     @pytest.mark.parametrize(
         ("module", "problem"),
         [
-            (TrickModule(nn.Linear(1, 1), "critic", "generator"), "the trick's name in it"),
+            (TrickModule(nn.Linear(1, 1), "critic", "generator"), "one that begins with 'q.'"),
+            (TrickModule(nn.Linear(1, 1), "qq.head", "generator"), "one that begins with 'q.'"),
+            (TrickModule(nn.Linear(1, 1), "generator", "discriminator"), "names a half"),
+            (TrickModule(nn.Dropout(), "q.head", "generator"), "no parameter to train"),
             (TrickModule(nn.Linear(1, 1), "q.head"), "in half None"),
             (nn.Linear(1, 1), "expected a TrickModule"),
         ],
@@ -442,9 +445,9 @@ class TestPictures:
     )
     def test_what_cannot_be_shown_is_blamed_on_the_plugin(self, name, images):
         def draw_pictures(self, ctx, sampler, buf):
-            return {name: Picture(torch.zeros(images), "")}
+            return {name: Picture(torch.zeros(images), "nothing")}
 
-        with pytest.raises(HookError, match=r"painter\.draw_pictures returned"):
+        with pytest.raises(HookError, match=r"painter\.draw_pictures (returned|raised)"):
             self.drawn(draw_pictures=draw_pictures)
 
 

@@ -1,0 +1,68 @@
+"""The pictures of a trial that has ended: its samples, and what its plugins draw of their own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ganbench.evaluation.pictures import TILES, own_picture, sample_sheet
+from ganbench.plugin import Data
+from ganbench.study.archive import Archive, write_atomically
+from ganbench.study.ledger import Claim
+from ganbench.training import HookError, NonFiniteError, Trial
+
+
+class Album:
+    """Writes a trial's pictures; one that cannot be drawn or written is a notice, no failure.
+
+    The trial has been measured by now, and its result must not be lost to a picture.
+
+    Parameters
+    ----------
+    archive : Archive
+    claim : Claim
+        Whose trial it is.
+    notice : callable (text)
+        Told what is missing, and why.
+    """
+
+    def __init__(self, archive: Archive, claim: Claim, notice: Callable[[str], None]) -> None:
+        self._archive, self._notice = archive, notice
+        self._identity = claim.key, claim.seed, claim.fingerprint
+        # Up to the colon a notice says where; what follows is told once for all trials.
+        self._where = f"seed {claim.seed} of {claim.arm}"
+
+    def keep(self, trial: Trial, data: Data) -> None:
+        """Draw and write all pictures."""
+        try:
+            sheet = sample_sheet(trial.sample(TILES**2), data)
+        except NonFiniteError as error:  # more samples than were measured
+            self._notice(f"{self._where}: there is no picture of samples: {error}")
+        else:
+            self._write(self._archive.samples(*self._identity), sheet)
+        self._keep_own(trial)
+
+    def _keep_own(self, trial: Trial) -> None:
+        try:
+            pictures = trial.pictures()
+        except Exception as error:
+            # Whatever a plugin does wrong; a HookError names plugin and hook.
+            self._notice(f"{self._where}: no pictures of the plugins' own: {_told(error)}")
+            return
+        for name, picture in pictures.items():
+            try:
+                drawn = own_picture(picture)
+            except Exception as error:
+                plugin, _, title = name.rpartition(".")
+                text = f"{plugin}.draw_pictures gave {title!r}, which cannot be drawn"
+                self._notice(f"{self._where}: {text}: {_told(error)}")
+                continue
+            self._write(self._archive.picture(*self._identity, name), drawn)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        try:
+            write_atomically(path, content)
+        except OSError as error:
+            self._notice(f"{path}: the picture could not be written: {error.strerror or error}")
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, HookError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,96 @@
+"""A trial's pictures: what cannot be drawn is told, and costs no result."""
+
+import errno
+import os
+
+import pytest
+import torch
+
+from ganbench.plugin import Data, Picture
+from ganbench.study import album as album_module
+from ganbench.study.album import Album
+from ganbench.study.archive import Archive
+from ganbench.study.ledger import Claim
+from ganbench.training import HookError, NonFiniteError
+
+DATA = Data("noise", torch.zeros(64, 1, 8, 8, dtype=torch.uint8))
+CLAIM = Claim(7, "batch_norm", 3, "key", "print")
+
+
+class Shown:
+    """A trial, as far as its pictures go."""
+
+    def __init__(self, pictures=None, sample=None):
+        self._pictures, self._sample = pictures, sample
+
+    def sample(self, count):
+        if self._sample is not None:
+            raise self._sample
+        return DATA.items[:count]
+
+    def pictures(self):
+        if isinstance(self._pictures, Exception):
+            raise self._pictures
+        return self._pictures or {}
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return Archive(tmp_path)
+
+
+def keep(archive, shown):
+    notices = []
+    Album(archive, CLAIM, notices.append).keep(shown, DATA)
+    return notices
+
+
+def picture():
+    return Picture(torch.zeros(1, 1, 1, 8, 8), "one")
+
+
+def test_samples_and_the_plugins_own_pictures_are_kept(archive):
+    shown = Shown({"painter.one": picture(), "4x4.painter.one": picture()})
+    assert keep(archive, shown) == []
+    assert archive.samples("key", 3, "print").exists()
+    assert set(archive.pictures("key", 3, "print")) == {"painter.one", "4x4.painter.one"}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            HookError("painter", "draw_pictures", ValueError("no paint")),
+            "painter.draw_pictures raised ValueError: no paint",
+        ),
+        (AttributeError("no items"), "AttributeError: no items"),
+    ],
+)
+def test_a_plugin_that_cannot_draw_is_told_and_the_samples_are_kept(archive, error, told):
+    (notice,) = keep(archive, Shown(error))
+    assert notice == f"seed 3 of batch_norm: no pictures of the plugins' own: {told}"
+    assert archive.samples("key", 3, "print").exists()
+
+
+def test_one_picture_that_cannot_be_drawn_does_not_cost_the_others(archive):
+    bad = picture()
+    object.__setattr__(bad, "images", torch.zeros(3))
+    (notice,) = keep(archive, Shown({"painter.bad": bad, "painter.good": picture()}))
+    assert "painter.draw_pictures gave 'bad', which cannot be drawn: " in notice
+    assert list(archive.pictures("key", 3, "print")) == ["painter.good"]
+
+
+def test_samples_beyond_those_measured_that_are_not_finite_are_told(archive):
+    (notice,) = keep(archive, Shown({"painter.one": picture()}, NonFiniteError("nan")))
+    assert notice == "seed 3 of batch_norm: there is no picture of samples: nan"
+    assert list(archive.pictures("key", 3, "print")) == ["painter.one"]
+
+
+def test_a_full_disk_is_told(archive, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(album_module, "write_atomically", full)
+    notices = keep(archive, Shown({"painter.one": picture()}))
+    assert len(notices) == 2
+    assert all("could not be written: No space left" in notice for notice in notices)
