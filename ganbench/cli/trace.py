@@ -10,6 +10,7 @@ from rich.text import Text
 from ganbench.config.model import TrialConfig
 from ganbench.data.load import load_data
 from ganbench.plugin import Data
+from ganbench.study.attempt import failure
 from ganbench.study.run_plan import RunPlan
 from ganbench.training import Call, HookError, NotApplicableError, Trial, traced
 
@@ -44,10 +45,11 @@ def show_trace(plan: RunPlan) -> int:
         if not calls and ending is None:
             click.echo("  no hook is in use")
         if ending is not None:
-            failed = failed or isinstance(ending, HookError)
-            click.echo(
-                f"  {'n/a' if isinstance(ending, NotApplicableError) else 'fails'}: {ending}"
-            )
+            applies = not isinstance(ending, NotApplicableError)
+            failed = failed or applies
+            known = isinstance(ending, HookError | NotApplicableError)
+            text = str(ending) if known else failure(ending)
+            click.echo(f"  fails: {text}" if applies else f"  n/a: {text}")
     return 1 if failed else 0
 
 
@@ -71,7 +73,7 @@ def trace_arm(
             trial.sample(SAMPLES)
             trial.extra_figures()
             trial.pictures()
-        except (NotApplicableError, HookError) as error:
+        except Exception as error:  # whatever it is, the calls that led to it are worth seeing
             return calls, error
     return calls, None
 

@@ -18,10 +18,23 @@ ROLES: tuple[Half, Half] = ("generator", "discriminator")
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """An optimizer by its name in ``torch.optim`` and its keyword arguments."""
+    """An optimizer by its name in ``torch.optim`` and its keyword arguments.
+
+    Attributes
+    ----------
+    name : {"adam", "adamw", "sgd", "rmsprop"}
+    arguments : mapping of str to Any
+        As ``torch.optim`` takes them.
+    decay : float, at least 0
+        How fast the learning rate falls from update to update.
+    decay_law : {"inverse-time", "exponential"}
+        ``lr / (1 + decay · update)``, or ``lr / (1 + decay)^update``.
+    """
 
     name: Literal["adam", "adamw", "sgd", "rmsprop"]
     arguments: Mapping[str, Any]
+    decay: float = 0.0
+    decay_law: Literal["inverse-time", "exponential"] = "inverse-time"
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,8 @@ class BuildContext:
     uses_targets : bool
         Whether the objective has targets in [0, 1] that label tricks can change.
     tricks : tuple of str
-        Names of all tricks of the trial, in their resolved order.
+        Names of the trial's tricks that are on, in their resolved order: one at its neutral
+        setting changes nothing and is not among them.
     real_images : Tensor, shape (items, *shape)
         The whole training set on the device: uint8 for images, float32 for points.
     real_labels : Tensor or None

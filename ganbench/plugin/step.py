@@ -11,7 +11,11 @@ from ganbench.plugin.spec import Role
 
 Features = Mapping[str, Tensor]
 Judge = Callable[[Tensor], Tensor]
-"""From D's inputs to logits of shape (batch, 1)."""
+"""D alone, from its inputs to logits of shape (batch, 1).
+
+It knows nothing of the input transforms, and has the pair's condition: row i of its input is
+judged with the condition of row i of the batch, counted round where there are several batches.
+"""
 
 
 class Discriminate(Protocol):
@@ -44,20 +48,23 @@ class DiscriminatorStep:
     latent : Tensor, shape (batch, latent)
     condition : Tensor or None
         What both networks of a conditional pair are shown besides.
+    real_images, fake_images : Tensor, shape (batch, *shape)
+        What the pair takes as real, and G's output, before any transform; no gradient to G.
     real, fake : Tensor, shape (batch, *shape)
         D's inputs as D saw them, after every transform; ``fake`` carries no gradient to G.
     real_logits, fake_logits : Tensor, shape (batch, 1)
     discriminate : Discriminate
         For raw images in [-1, 1].
-    judge : callable (inputs) -> logits
-        D alone, for inputs like ``real`` and ``fake``, with the pair's condition. Never
-        compiled, so that gradients of gradients can be taken.
+    judge : Judge
+        For inputs like ``real`` and ``fake``.
     """
 
     generator: nn.Module
     discriminator: nn.Module
     latent: Tensor
     condition: Tensor | None
+    real_images: Tensor
+    fake_images: Tensor
     real: Tensor
     fake: Tensor
     real_logits: Tensor
@@ -82,12 +89,14 @@ class GeneratorStep:
     discriminate : Discriminate
         For raw images in [-1, 1].
     adversarial_loss : callable (parameters=None) -> Tensor
-        The loss that the trial's objective gives; evaluated when called, with the same
-        draws, and in the same order, as a trial without this hook. With ``parameters`` of a
+        The loss that the trial's objective gives; evaluated when called, the first time with
+        the draws of a trial without this hook, and then with others. With ``parameters`` of a
         D as in `Discriminate`, G's loss against that D.
     discriminator_loss : callable (parameters=None) -> Tensor
         D's loss on this step's real and fake images, less the penalties of tricks;
         differentiable with respect to G too.
+    judge : Judge
+        For images that have been through the transforms.
     optimizers : mapping of role to Optimizer
         To be read, such as the moments of D's Adam; only the trainer steps them.
     """
@@ -101,4 +110,5 @@ class GeneratorStep:
     discriminate: Discriminate
     adversarial_loss: Callable[..., Tensor]
     discriminator_loss: Callable[..., Tensor]
+    judge: Judge
     optimizers: Mapping[Role, Optimizer]

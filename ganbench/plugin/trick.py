@@ -136,7 +136,10 @@ class Trick:
         return z
 
     def transform_images(self, x: Tensor, is_real: bool, buf: Buffers) -> Tensor:
-        """Augment real and fake images, shape (batch, *shape), in [-1, 1]. Chained."""
+        """Augment real and fake images, shape (batch, *shape), in [-1, 1]. Chained.
+
+        Not in place: other hooks, and other pairs, see the same images.
+        """
         return x
 
     def transform_discriminator_input(self, x: Tensor, is_real: bool, buf: Buffers) -> Tensor:
@@ -182,8 +185,11 @@ class Trick:
     def gate_update(self, half: Half, loss: Tensor, buf: Buffers) -> Tensor:
         """Say, as a 0-d bool tensor, whether an update may take effect.
 
-        ``loss`` is the half's, 0-d. An update that any trick denies is undone on the device,
-        the optimizers' state with it; BatchNorm's statistics have moved all the same.
+        ``loss`` is the half's without tricks' penalties, 0-d. An update that any trick denies
+        is undone on the device: weights, and the state of Adam, AdamW, SGD or RMSprop (with
+        another optimizer the trial is n/a). What a forward pass has moved stays moved, such as
+        BatchNorm's statistics; a learning rate that decays goes on decaying; and
+        ``after_optimizer_step`` is called all the same.
         """
         raise NotImplementedError
 
@@ -194,8 +200,8 @@ class Trick:
     def plan_updates(self, step: int, updates: Sequence[Half], buf: Buffers) -> Sequence[Half]:
         """Return what is updated in step ``step``, in order. Chained.
 
-        It begins as ``("discriminator", "generator")``. Each further update of a half in a
-        step gets real images and latents of its own.
+        It begins as ``("discriminator", "generator")``. The first update of a half gets the
+        images and latents that it has in every arm; each further one gets others of its own.
         """
         return updates
 

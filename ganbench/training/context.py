@@ -13,9 +13,10 @@ from ganbench.plugin import (
     TrainingSpec,
     Trick,
 )
+from ganbench.training.calls import call_plugin
 from ganbench.training.errors import HookResultError, NotApplicableError
-from ganbench.training.hooks import call_plugin, overrides
-from ganbench.training.optimizers import optimizer_spec
+from ganbench.training.hooks import active_names, overrides
+from ganbench.training.optimizers import optimizer_spec, spec_problem
 
 
 def make_context(
@@ -41,7 +42,7 @@ def make_context(
         architecture=architecture.name,
         objective=objective.name,
         uses_targets=objective.uses_targets,
-        tricks=tuple(trick.name for trick in tricks),
+        tricks=active_names(tricks),
         real_images=data.items,
         real_labels=data.labels,
         real_batch=lambda indices: (data.batch(indices), None),
@@ -89,5 +90,9 @@ def _specification(config: TrialConfig, data: Resident, tricks: Sequence[Trick])
         if (changed.shape, changed.steps) != (spec.shape, spec.steps):
             problem = "another shape or number of steps, which are the study's"
             raise HookResultError(trick.name, "configure", problem)
+        for role, optimizer in changed.optimizers.items():
+            wrong = spec_problem(optimizer)
+            if wrong is not None:
+                raise HookResultError(trick.name, "configure", f"for {role!r} {wrong}")
         spec = changed
     return spec

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from ganbench.config.model import Evaluation
 from ganbench.plugin import Architecture, Buffers, Picture, Sampler, Trick
 from ganbench.training import sampling
+from ganbench.training.calls import call_plugin, mapping_of
 from ganbench.training.errors import HookResultError
-from ganbench.training.hooks import call_plugin, overrides
+from ganbench.training.hooks import overrides
 from ganbench.training.networks import BuiltPair
 from ganbench.training.streams import Streams
 
@@ -63,7 +64,7 @@ class Evaluating:
         # Statistics of the batch need whole batches, the last one too.
         whole = -(-count // settings.batch_size) * settings.batch_size
         drawn = whole if settings.batch_norm == "batch" else count
-        with self._streams.layers(), self._autocast():
+        with self._streams.layers(), torch.no_grad(), self._autocast():
             self._streams.seed_layers("evaluation")
             made: Tensor = call_plugin(
                 self._architecture.name,
@@ -80,10 +81,10 @@ class Evaluating:
         """Return the figures that tricks report of their own, as ``trick.figure``."""
         figures: dict[str, float] = {}
         for trick, built, buffers in self._each("on_evaluate"):
-            with self._mode(_networks(built)):
+            with self._mode(_networks(built)), self._autocast():
                 self._streams.seed_layers("evaluation", trick.name)
                 own = call_plugin(trick.name, trick.on_evaluate, built.context, buffers)
-            for key, value in own.items():
+            for key, value in mapping_of(trick.name, "on_evaluate", own).items():
                 if not isinstance(value, int | float):
                     problem = f"{key}={value!r}, expected a number"
                     raise HookResultError(trick.name, "on_evaluate", problem)
@@ -92,7 +93,8 @@ class Evaluating:
 
     def pictures(self) -> dict[str, Picture]:
         """Return the pictures of the architecture and the tricks, as ``plugin.picture``."""
-        generators = self._generators("sampling")
+        with self._streams.layers(), torch.no_grad():
+            generators = self._generators("sampling")
         networks = [
             *generators.values(),
             *(net for built in self._pairs for net in _networks(built)),
@@ -128,7 +130,9 @@ class Evaluating:
 
     def _latents(self, count: int) -> dict[str, Tensor]:
         """Return the first ``count`` latents of every evaluation, by pair."""
-        return {built.pair.name: self._latents_of(built, count) for built in self._pairs}
+        # As many as an evaluation draws, and cut: fewer at once would be other ones.
+        whole = max(count, self._settings.samples)
+        return {built.pair.name: self._latents_of(built, whole)[:count] for built in self._pairs}
 
     def _latents_of(self, built: BuiltPair, count: int) -> Tensor:
         name = built.pair.name
@@ -156,12 +160,13 @@ class Evaluating:
     def _generator(self, built: BuiltPair, weights: Weights) -> nn.Module:
         for trick in self._tricks:
             if weights == "sampling" and overrides(trick, "sampling_generator"):
-                replaced: nn.Module = call_plugin(
-                    trick.name,
-                    trick.sampling_generator,
-                    built.context,
-                    built.buffers[trick.name],
+                buffers = self._buffers(built, trick)
+                replaced: object = call_plugin(
+                    trick.name, trick.sampling_generator, built.context, buffers
                 )
+                if not isinstance(replaced, nn.Module):
+                    problem = f"a value of type {type(replaced).__name__}, expected a generator"
+                    raise HookResultError(trick.name, "sampling_generator", problem)
                 return replaced
         return built.pair.generator
 
@@ -174,9 +179,9 @@ def _networks(built: BuiltPair) -> list[nn.Module]:
 def _checked(plugin: str, own: Mapping[str, Picture]) -> dict[str, Picture]:
     """Return a plugin's pictures under its name, or blame it for what is none."""
     found = {}
-    for name, picture in own.items():
-        if not isinstance(picture, Picture) or picture.images.ndim != 5:
-            problem = f"{name}: {type(picture).__name__}, expected a Picture of 5-d images"
+    for name, picture in mapping_of(plugin, "draw_pictures", own).items():
+        if not isinstance(picture, Picture):
+            problem = f"{name}: a value of type {type(picture).__name__}, expected a Picture"
             raise HookResultError(plugin, "draw_pictures", problem)
         if not _PICTURE_NAME.fullmatch(name):
             problem = f"the name {name!r}, expected lower-case letters, digits and -, at most 40"

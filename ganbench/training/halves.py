@@ -1,11 +1,15 @@
 """D's half and G's half of a step."""
 
+from collections.abc import Iterator
+from itertools import chain
+from itertools import repeat as forever
+
 import torch
 from torch import Tensor
 
 from ganbench.plugin import DiscriminatorStep, GeneratorStep
 from ganbench.training.networks import views
-from ganbench.training.update import Functional, Parts, Update
+from ganbench.training.update import Functional, Part, Parts, Update
 
 
 class DiscriminatorUpdate(Update):
@@ -35,18 +39,21 @@ class DiscriminatorUpdate(Update):
             real_logits, fake_logits = self.judge_both(
                 lambda x: self.judge(x, condition), real, fake
             )
-            loss = self.parts.objective.discriminator_loss(
+            adversarial = self.parts.objective.discriminator_loss(
                 real_logits,
                 fake_logits,
                 self.targets(1.0, view, True, "discriminator"),
                 self.targets(0.0, made, False, "discriminator"),
             )
+            loss = adversarial
             if self._penalties:
                 step = DiscriminatorStep(
                     generator=pair.generator,
                     discriminator=pair.discriminator,
                     latent=z,
                     condition=condition,
+                    real_images=view,
+                    fake_images=made,
                     real=real,
                     fake=fake,
                     real_logits=real_logits,
@@ -56,7 +63,7 @@ class DiscriminatorUpdate(Update):
                 )
                 for penalty, buffers in self._penalties:
                     loss = loss + penalty(step, buffers)
-        self.descend(loss)
+        self.descend(loss, adversarial)
         return loss.detach()
 
 
@@ -81,20 +88,23 @@ class GeneratorUpdate(Update):
         with self.parts.autocast():
             fake = self.generate(z, condition)
             if not self._generator_objective and not self._penalties:
-                loss = self._adversarial_loss(fake, real, condition)
+                loss = own = self._adversarial_loss(fake, real, condition)
             else:
-                loss = self._special_loss(fake, real, condition, z)
-        self.descend(loss)
+                loss, own = self._special_loss(fake, real, condition, z)
+        self.descend(loss, own)
         return loss.detach()
 
     def _special_loss(
         self, fake: Tensor, real: Tensor, condition: Tensor | None, z: Tensor
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
+        """Return G's loss with what tricks make of it, and without their penalties."""
         pair = self.parts.pair
+        # Whoever asks first gets the step's own draws; whoever asks again must move nobody's.
+        parts: Iterator[Part] = chain(["own"], forever("extra"))
 
         def adversarial_loss(parameters: Functional | None = None) -> Tensor:
             if parameters is None:
-                return self._adversarial_loss(fake, real, condition)
+                return self._adversarial_loss(fake, real, condition, next(parts))
             return self._functional_adversarial_loss(fake, real, condition, parameters)
 
         def discriminator_loss(parameters: Functional | None = None) -> Tensor:
@@ -110,35 +120,39 @@ class GeneratorUpdate(Update):
             discriminate=self.discriminate(condition),
             adversarial_loss=adversarial_loss,
             discriminator_loss=discriminator_loss,
+            judge=self.judge_plainly(condition),
             optimizers=self.parts.optimizers,
         )
-        loss: Tensor
+        own: Tensor
         if self._generator_objective:
             ((objective, buffers),) = self._generator_objective
-            loss = objective(step, buffers)
+            own = objective(step, buffers)
         else:
-            loss = step.adversarial_loss()
+            own = step.adversarial_loss()
+        loss = own
         for penalty, buffers in self._penalties:
             loss = loss + penalty(step, buffers)
-        return loss
+        return loss, own
 
-    def _adversarial_loss(self, fake: Tensor, real: Tensor, condition: Tensor | None) -> Tensor:
+    def _adversarial_loss(
+        self, fake: Tensor, real: Tensor, condition: Tensor | None, part: Part = "own"
+    ) -> Tensor:
         objective = self.parts.objective
         real_logits = None
         if objective.generator_needs_real:
-            real_logits = self.judge(self.transform_images(real, True), condition)
-        logits = self.judge(self.transform_images(fake, False), condition)
-        targets = self.targets(objective.generator_target, fake, False, "generator")
+            real_logits = self.judge(self.transform_images(real, True, part), condition)
+        logits = self.judge(self.transform_images(fake, False, part), condition)
+        targets = self.targets(objective.generator_target, fake, False, "generator", part)
         return objective.generator_loss(logits, targets, real_logits)
 
     def _functional_adversarial_loss(
         self, fake: Tensor, real: Tensor, condition: Tensor | None, parameters: Functional
     ) -> Tensor:
-        objective, discriminate = self.parts.objective, self.discriminate(condition)
+        objective, judge = self.parts.objective, self.judge_plainly(condition, parameters)
         real_logits = None
         if objective.generator_needs_real:
-            real_logits, _ = discriminate(real, True, parameters)
-        logits, _ = discriminate(fake, False, parameters)
+            real_logits = judge(self.transform_images(real, True, "extra"))
+        logits = judge(self.transform_images(fake, False, "extra"))
         targets = self.targets(objective.generator_target, fake, False, "generator", "extra")
         return objective.generator_loss(logits, targets, real_logits)
 

@@ -1,8 +1,8 @@
 """Building the networks of a trial so that two arms of a seed start alike."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -18,9 +18,12 @@ from ganbench.plugin import (
     TrickModule,
 )
 from ganbench.plugin.spec import keeps_weights
+from ganbench.training.calls import call_plugin, mapping_of
 from ganbench.training.errors import HookResultError, NotApplicableError
-from ganbench.training.hooks import call_plugin, overrides
+from ganbench.training.hooks import overrides
 from ganbench.training.streams import Streams, seeded
+
+_PAIR_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,14 @@ def build_pairs(
         raise NotApplicableError(f"{architecture.name}: {reason}")
     with seeded("construction", seed=streams.seed):
         pairs = call_plugin(architecture.name, architecture.build_pairs, context.spec)
+    _check_pairs(architecture, pairs)
+    if all(pair.latent is not None for pair in pairs):
+        for trick in tricks:
+            if overrides(trick, "make_latent"):
+                raise NotApplicableError(
+                    f"{trick.name} changes the latent, and every generator of {architecture.name} "
+                    "has one of its own"
+                )
     return tuple(_build(pair, architecture, tricks, context, streams) for pair in pairs)
 
 
@@ -125,9 +136,9 @@ def _build(
     for trick in tricks:
         own = Buffers(streams.stream(f"trick/{trick.name}/{pair.name}"))
         with seeded("init", pair.name, "trick", trick.name, seed=streams.seed):
-            made: Mapping[str, Any] = call_plugin(trick.name, trick.make_modules, context)
-        for name, brought in made.items():
-            wrong = _brought_problem(trick, brought)
+            made = call_plugin(trick.name, trick.make_modules, context)
+        for name, brought in mapping_of(trick.name, "make_modules", made).items():
+            wrong = _brought_problem(trick, brought, halves)
             if wrong is not None:
                 raise HookResultError(trick.name, "make_modules", wrong)
             if brought.role not in modules:
@@ -135,11 +146,17 @@ def _build(
                 halves[brought.role] = brought.half
             own.modules[name] = brought.module.to(context.device)
             modules[brought.role][f"{trick.name}__{name}"] = brought.module
-        for name, tensor in call_plugin(trick.name, trick.make_buffers, context).items():
+        declared = call_plugin(trick.name, trick.make_buffers, context)
+        for name, tensor in mapping_of(trick.name, "make_buffers", declared).items():
+            if not isinstance(tensor, Tensor):
+                problem = f"{name}: a value of type {type(tensor).__name__}, expected a tensor"
+                raise HookResultError(trick.name, "make_buffers", problem)
             own.tensors[name] = tensor.to(context.device)
         buffers[trick.name] = own
     built = replace(pair, generator=generator, discriminator=discriminator)
-    return BuiltPair(built, context, buffers, modules, halves)
+    result = BuiltPair(built, context, buffers, modules, halves)
+    _check_roles(result, tricks)
+    return result
 
 
 def _refuse_if_skipped(trick: Trick, context: BuildContext) -> None:
@@ -169,20 +186,64 @@ def views(pair: Pair, batch: Tensor) -> tuple[Tensor, Tensor | None]:
     return real, condition
 
 
-def _brought_problem(trick: Trick, brought: object) -> str | None:
+def _check_pairs(architecture: Architecture, pairs: object) -> None:
+    """Blame an architecture for pairs that cannot be trained or told apart."""
+    problem = None
+    if not isinstance(pairs, Sequence) or not pairs:
+        problem = f"{pairs!r}, expected at least one Pair"
+    elif any(not isinstance(pair, Pair) for pair in pairs):
+        problem = f"{', '.join(type(pair).__name__ for pair in pairs)}, expected Pairs"
+    else:
+        names = [pair.name for pair in pairs]
+        if len(set(names)) < len(names):
+            problem = f"pairs of the names {', '.join(names)}, expected different ones"
+        elif bad := [name for name in names if not _PAIR_NAME.fullmatch(name)]:
+            problem = f"a pair of the name {bad[0]!r}, expected letters, digits, - and _"
+    if problem is not None:
+        raise HookResultError(architecture.name, "build_pairs", problem)
+
+
+def _brought_problem(trick: Trick, brought: object, halves: Mapping[Role, Half]) -> str | None:
     """Say what is wrong with a value of ``make_modules``."""
     if not isinstance(brought, TrickModule):
         return f"a value of type {type(brought).__name__}, expected a TrickModule"
-    if brought.role in (*ROLES, None):
+    role, half = brought.role, brought.half
+    if role in (*ROLES, None):
+        if half not in (None, role):
+            return f"a module for {role!r} in half {half!r}: only a role of its own names a half"
         return None
-    if trick.name not in str(brought.role):
+    if role != trick.name and not str(role).startswith(f"{trick.name}."):
         return (
-            f"a module for the role {brought.role!r}, expected one of {ROLES}, None, or a role "
-            f"of its own with the trick's name in it, such as {trick.name!r}"
+            f"a module for the role {role!r}, expected one of {ROLES}, None, or a role of its "
+            f"own: {trick.name!r}, or one that begins with '{trick.name}.'"
         )
-    if brought.half not in ROLES:
-        return f"the role {brought.role!r} of its own in half {brought.half!r}, expected {ROLES}"
+    if half not in ROLES:
+        return f"the role {role!r} of its own in half {half!r}, expected one of {ROLES}"
+    if halves.get(role, half) != half:
+        return f"the role {role!r} in both halves, expected one"
     return None
+
+
+def _check_roles(built: BuiltPair, tricks: Sequence[Trick]) -> None:
+    """Blame tricks for roles that train nothing, or what another role trains already."""
+    owners: dict[nn.Parameter, Role] = {}
+    for role in built.halves:
+        parameters = built.parameters(role)
+        trick = role.partition(".")[0]
+        if not parameters and role not in ROLES:
+            problem = f"the role {role!r}, whose modules have no parameter to train"
+            raise HookResultError(trick, "make_modules", problem)
+        for parameter in parameters:
+            if owners.setdefault(parameter, role) != role:
+                problem = f"a module for {role!r} with a parameter that {owners[parameter]} trains"
+                raise HookResultError(trick, "make_modules", problem)
+    unknown = sorted(set(built.context.spec.optimizers) - set(built.halves))
+    tellers = [trick.name for trick in tricks if overrides(trick, "configure")]
+    for role in unknown:
+        # A trick's role may be missing from a pair that the trick leaves alone.
+        if tellers and not any(role.partition(".")[0] == name for name in tellers):
+            problem = f"an optimizer for the role {role!r}, which nobody has"
+            raise HookResultError(", ".join(tellers), "configure", problem)
 
 
 def _network(

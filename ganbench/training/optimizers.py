@@ -20,10 +20,7 @@ _FUSED = {"adam", "adamw", "sgd"}
 
 
 def optimizer_spec(settings: OptimizerSettings) -> OptimizerSpec:
-    """Return a study's optimizer as ``torch.optim`` knows it.
-
-    Where the learning rate decays, ``decay`` and ``decay_law`` stand among the arguments.
-    """
+    """Return a study's optimizer as ``torch.optim`` knows it."""
     arguments: dict[str, object] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
     if settings.name in ("adam", "adamw"):
         arguments["betas"] = (settings.beta1, settings.beta2)
@@ -33,9 +30,7 @@ def optimizer_spec(settings: OptimizerSettings) -> OptimizerSpec:
         arguments["eps"] = settings.eps
     if settings.name == "rmsprop":
         arguments["alpha"] = settings.alpha
-    if settings.decay > 0:
-        arguments |= {"decay": settings.decay, "decay_law": settings.decay_law}
-    return OptimizerSpec(settings.name, arguments)
+    return OptimizerSpec(settings.name, arguments, settings.decay, settings.decay_law)
 
 
 def make_optimizer(spec: OptimizerSpec, params: Sequence[Tensor]) -> Optimizer:
@@ -44,15 +39,27 @@ def make_optimizer(spec: OptimizerSpec, params: Sequence[Tensor]) -> Optimizer:
     Fused kernels compute the same update in fewer passes; RMSprop has none.
     """
     arguments = dict(spec.arguments)
-    decay, law = arguments.pop("decay", 0.0), arguments.pop("decay_law", "inverse-time")
     if spec.name in _FUSED:
         arguments["fused"] = True
     elif spec.name == "rmsprop":
         arguments["foreach"] = True
     optimizer = _CLASSES[spec.name](list(params), **arguments)
-    if decay > 0:
-        _decay_before_steps(optimizer, decay, law)
+    if spec.decay > 0:
+        _decay_before_steps(optimizer, spec.decay, spec.decay_law)
     return optimizer
+
+
+def spec_problem(spec: object) -> str | None:
+    """Say why no optimizer can be made of a spec that a trick gave; None if one can."""
+    if not isinstance(spec, OptimizerSpec):
+        return f"a value of type {type(spec).__name__}, expected an OptimizerSpec"
+    if spec.name not in _CLASSES:
+        return f"the optimizer {spec.name!r}, expected one of {', '.join(_CLASSES)}"
+    try:
+        make_optimizer(spec, [torch.zeros(1, requires_grad=True)])
+    except (TypeError, ValueError) as error:
+        return f"arguments that {spec.name} does not take: {error}"
+    return None
 
 
 def decayed_rate(rate: float, decay: float, law: str, update: int) -> float:

@@ -9,11 +9,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ganbench.plugin import ROLES, Features, Half, Objective, Role, Trick
-from ganbench.training.errors import HookResultError
+from ganbench.training.errors import HookResultError, NotApplicableError
 from ganbench.training.halves import DiscriminatorUpdate, GeneratorUpdate
+from ganbench.training.hooks import overrides
 from ganbench.training.networks import BuiltPair
 from ganbench.training.streams import Streams
 from ganbench.training.tracing import is_traced, note
+from ganbench.training.undo import KNOWN
 from ganbench.training.update import Parts, collect
 
 PLAN: tuple[Half, Half] = ("discriminator", "generator")
@@ -63,13 +65,7 @@ class PairStep:
             for hook, buffers in collect([trick], built.buffers, "plan_updates")
         ]
         self._updates: dict[tuple[Half, int], DiscriminatorUpdate | GeneratorUpdate] = {}
-        self._trusting = False
-
-    def trust_hooks(self) -> None:
-        """Call the hooks bare from now on: in the first step each result was looked at."""
-        self._trusting = True
-        for update in self._updates.values():
-            update.use_hooks(checked=False)
+        _refuse_gates(tricks, optimizers)
 
     def plan(self, step: int) -> tuple[tuple[Half, int], ...]:
         """Return the updates of step ``step``: each a half, and how many of it came before.
@@ -82,7 +78,7 @@ class PairStep:
         plan: Sequence[Half] = PLAN
         for trick, hook, buffers in self._plans:
             before, plan = plan, hook(step, plan, buffers)
-            if not isinstance(plan, Sequence) or not set(plan) <= set(ROLES):
+            if not isinstance(plan, list | tuple) or any(half not in ROLES for half in plan):
                 problem = f"{plan!r}, expected a sequence of {ROLES}"
                 raise HookResultError(trick.name, "plan_updates", problem)
             if is_traced():
@@ -107,16 +103,30 @@ class PairStep:
         z : Tensor, shape (batch, latent)
             Latents as drawn.
         """
-        return self._update(half, repeat).train(batch, z)
+        update = self._update(half, repeat)
+        loss = update.train(batch, z)
+        if update.checked and not is_traced():
+            # Each result was looked at once; from now on the hooks are called bare.
+            update.use_hooks(checked=False)
+        return loss
 
     def _update(self, half: Half, repeat: int) -> DiscriminatorUpdate | GeneratorUpdate:
         if (half, repeat) not in self._updates:
             kind = DiscriminatorUpdate if half == "discriminator" else GeneratorUpdate
             self._updates[half, repeat] = kind(self._parts, repeat)
-            if self._trusting:
-                self._updates[half, repeat].use_hooks(checked=False)
         return self._updates[half, repeat]
 
     def _no_features(self, *_: Tensor) -> tuple[Tensor, Features]:
         name = type(self.pair.discriminator).__name__
         raise TypeError(f"the discriminator {name} has no forward_with_features")
+
+
+def _refuse_gates(tricks: Sequence[Trick], optimizers: dict[Role, Optimizer]) -> None:
+    """Refuse a trick that denies updates beside an optimizer that cannot be undone."""
+    gates = [trick.name for trick in tricks if overrides(trick, "gate_update")]
+    for role, optimizer in optimizers.items():
+        if gates and type(optimizer) not in KNOWN:
+            raise NotApplicableError(
+                f"{gates[0]} denies updates, and those of {type(optimizer).__name__}, which trains "
+                f"{role}, cannot be undone"
+            )

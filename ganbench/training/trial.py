@@ -14,10 +14,11 @@ from ganbench.data.images import quantise
 from ganbench.data.resident import Order, Resident
 from ganbench.plugin import ROLES, Data, Half, Host, Objective, Picture, Role
 from ganbench.training import sampling
+from ganbench.training.calls import blame, call_plugin
 from ganbench.training.context import make_context
 from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
-from ganbench.training.hooks import blame, call_plugin, create_tricks, overrides, resolved_order
+from ganbench.training.hooks import create_tricks, overrides, resolved_order
 from ganbench.training.networks import BuiltPair, build_pairs
 from ganbench.training.optimizers import make_optimizer
 from ganbench.training.step import PairStep
@@ -155,8 +156,6 @@ class Trial:
                     self._train_step(step)
                     if not self._warm and not is_traced():
                         self._warm = True
-                        for pair_step in self._steps:
-                            pair_step.trust_hooks()
                         if self.compiled:
                             began = time.perf_counter()
         except Exception as error:
@@ -254,15 +253,18 @@ class Trial:
             hook(step, buffers)
             if not self._warm:
                 note(trick.name, "before_step", (step,), None)
-        batches: dict[int, Tensor] = {}
+        batches = [self._resident.batch(self.order_of_batches(0).next())]
         for index, (built, pair_step) in enumerate(zip(self.pairs, self._steps, strict=True)):
+            # Drawn whether or not they are used, so that a half left out in this step shifts
+            # nobody's draws in the next.
+            first = {half: self._latents(built, half, ()) for half in ROLES}
             for half, repeat in pair_step.plan(step):
-                if repeat not in batches:
+                if repeat >= len(batches):
                     indices = self.order_of_batches(repeat).next()
-                    batches[repeat] = self._resident.batch(indices)
+                    batches.append(self._resident.batch(indices))
                 further = (str(repeat),) if repeat else ()
                 self.streams.seed_layers(built.pair.name, half, str(step), *further)
-                z = self._latents(built, half, further)
+                z = self._latents(built, half, further) if repeat else first[half]
                 column = ROLES.index(half)
                 self.loss_log[step, index, column] += pair_step.train(
                     half, repeat, batches[repeat], z

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+KNOWN = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.RMSprop)
+"""Optimizers whose state begins at zero, in tensors: what is undone is as if it had not been."""
+
 
 class Undo:
     """What optimizers hold before a step, to be put back without asking the device.

@@ -21,7 +21,8 @@ from ganbench.plugin import (
     Role,
     Trick,
 )
-from ganbench.training.hooks import CheckedHook, overrides
+from ganbench.training.calls import CheckedHook
+from ganbench.training.hooks import overrides
 from ganbench.training.networks import BuiltPair
 from ganbench.training.optimizers import set_gradients
 from ganbench.training.streams import Streams
@@ -122,10 +123,13 @@ class Update:
         checked : bool
             Look at each result, and blame an unusable one on its trick.
         """
+        self.checked = checked
 
         def hooks(name: str, part: Part = "own") -> tuple[Hook, ...]:
             found = collect(self.parts.tricks, self._buffers[part], name)
-            return tuple((CheckedHook(hook), buf) for hook, buf in found) if checked else found
+            if not checked:
+                return found
+            return tuple((CheckedHook(hook, name), buffers) for hook, buffers in found)
 
         self._latent_hooks = hooks("transform_latent")
         self._image_hooks = {
@@ -235,8 +239,11 @@ class Update:
 
         return discriminate
 
-    def descend(self, loss: Tensor) -> None:
-        """Update the half's roles along their gradients of ``loss``."""
+    def descend(self, loss: Tensor, own: Tensor) -> None:
+        """Update the half's roles along their gradients of ``loss``.
+
+        ``own`` is the loss without tricks' penalties, which gates look at.
+        """
         wanted = [parameter for role in self.roles for parameter in self.params[role]]
         found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
         optimizers = self.parts.optimizers
@@ -251,7 +258,7 @@ class Update:
             set_gradients(params, grads)
             optimizers[role].step()
         if undo is not None:
-            undo.unless([hook(self.half, loss.detach(), buffers) for hook, buffers in self._gates])
+            undo.unless([hook(self.half, own.detach(), buffers) for hook, buffers in self._gates])
         with torch.no_grad():
             for role in self.roles:
                 if self._objective_clips:
@@ -277,8 +284,13 @@ class Update:
 
 def _repeated(condition: Tensor, x: Tensor) -> Tensor:
     """Return a condition for a batch that is made of several, as mixed batches are."""
-    times = len(x) // len(condition)
-    return condition if times <= 1 else torch.cat([condition] * times)
+    times, rest = divmod(len(x), len(condition))
+    if rest:
+        raise ValueError(
+            f"{len(x)} inputs for {len(condition)} conditions: a conditional pair judges whole "
+            "batches, row i with the condition of row i"
+        )
+    return condition if times == 1 else torch.cat([condition] * times)
 
 
 def _functional(net: nn.Module, parameters: Functional, inputs: tuple[Tensor, ...]) -> Any:
