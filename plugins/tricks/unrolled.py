@@ -1,18 +1,19 @@
 """Unrolled GAN: G is trained against the D of some updates later (Metz et al., 2017).
 
 How to use
-    ``unrolled: on``, or ``{steps: 10}``, ``{loss: objective}``, ``{rate: 0.001}``.
+    ``unrolled: on``, or ``{steps: 10}``, ``{rate: 0.001}``; the authors' code: ``{loss: saddle}``.
 Suggested hyperparameters
-    ``steps`` 5, as in the authors' code; the paper tries 1, 5 and 10. ``objective: saturating``
-    where only the unrolling is to differ, or else ``loss: objective``.
+    ``steps`` 5, as in the authors' code; the paper tries 1, 5 and 10.
 Technical details and trade-offs
     In G's half D takes ``steps`` updates on a copy of its weights, all on the step's batch, and
     G's gradient goes through these updates: it sees how D would answer (the second term of
-    equation 10). D itself, its optimizer and its BatchNorm are left as they are. The updates
+    equation 12). D itself, its optimizer and its BatchNorm are left as they are. The updates
     are those of D's own optimizer from its present moments, as in the authors' code, which
     unrolls Adam; ``rate`` makes them plain gradient steps, as equation 7 is written.
-    ``loss: saddle`` is the source: G maximises D's whole loss, in which the real images' part
-    depends on G too, by way of D's updates. ``loss: objective`` keeps the trial's loss of G.
+    ``loss: objective`` keeps the trial's loss of G, so that an arm differs by the unrolling and
+    by nothing else. ``loss: saddle`` is the source's (equation 9): G maximises D's whole loss,
+    in which the real images' part depends on G too, by way of D's updates. Beside a baseline
+    that does not saturate it is a second change; its own is ``objective: saturating``.
     ``through_updates: false`` drops the second term: G meets the later D as it is.
     D's loss is taken without the penalties that tricks add to it, and the updates without what
     tricks or an objective do to gradients or weights, such as clipping. The authors' loop
@@ -20,7 +21,7 @@ Technical details and trade-offs
     forwards and twice backwards, and all of them are held in memory.
 Attribution
     L. Metz, B. Poole, D. Pfau, J. Sohl-Dickstein, *Unrolled Generative Adversarial Networks*,
-    ICLR 2017, section 2.2, equations 7 to 10.
+    ICLR 2017, sections 2.2 to 2.4, equations 7, 9 and 12.
 """
 
 import math
@@ -155,10 +156,10 @@ class Unrolled(Trick):
     class Parameters(TrickParameters):
         steps: Annotated[int, Field(ge=0, le=100), Search(1, 10)] = 5
         """Updates of D that G looks ahead, K of the paper; at 0 G's loss is the objective's."""
-        loss: Literal["saddle", "objective"] = "saddle"
-        """Minus D's whole loss, as in equation 9, or the loss that the objective gives G."""
+        loss: Literal["saddle", "objective"] = "objective"
+        """The loss that the objective gives G, or minus D's whole loss, as in equation 9."""
         through_updates: bool = True
-        """Whether G's gradient goes through D's updates: the second term of equation 10."""
+        """Whether G's gradient goes through D's updates: the second term of equation 12."""
         rate: Annotated[float, Field(gt=0, le=10)] | None = None
         """η of equation 7, for plain gradient steps; null for those of D's own optimizer."""
 

@@ -14,11 +14,13 @@ Technical details and trade-offs
     as they would there. Samples are normalised like training batches, so running statistics,
     and ``evaluation.batch_norm``, play no part for the network.
     It costs a second batch through the network, which is why the paper uses it in G alone.
+    A reference batch of images cannot be larger than the data: D's then is all of them. G's
+    latents have no such limit; where a pair has conditions, G's are the data's over again.
     The reference of D has no augmentation and no noise. In D it does not go together with
     layers that look across the batch, which would see the reference, nor with ``packing``.
     ``batch_norm`` says beforehand where the layers are.
 Attribution
-    T. Salimans et al., *Improved Techniques for Training GANs*, NeurIPS 2016, section 3.4, and
+    T. Salimans et al., *Improved Techniques for Training GANs*, NeurIPS 2016, section 3.5, and
     the weights of the two kinds of moments from the authors' code for ImageNet.
 """
 
@@ -216,24 +218,30 @@ class VirtualBatchNorm(Trick):
     def transform_generator(self, net: nn.Module, ctx: BuildContext) -> nn.Module:
         if not self._applies("generator") or not _has_batch_norm(net):
             return net
-        _, condition = self._reference(ctx)
         count = self._count(ctx)
+        _, condition = self._reference(count, ctx)
         return normalise_network(net, draw_latents(ctx.spec.latent, count), condition)
 
     def transform_discriminator(self, net: nn.Module, ctx: BuildContext) -> nn.Module:
         if not self._applies("discriminator") or not _has_batch_norm(net):
             return net
-        return normalise_network(net, *self._reference(ctx))
+        count = min(self._count(ctx), len(ctx.real_images))
+        return normalise_network(net, *self._reference(count, ctx))
 
     def _applies(self, role: str) -> bool:
         return self.parameters.networks in (role, "both")
 
     def _count(self, ctx: BuildContext) -> int:
-        return min(self.parameters.reference or ctx.spec.batch_size, len(ctx.real_images))
+        count: int = self.parameters.reference or ctx.spec.batch_size
+        return count
 
-    def _reference(self, ctx: BuildContext) -> tuple[Tensor, Tensor | None]:
-        """Return real images that are drawn for the trial, and their condition."""
-        indices = torch.randperm(len(ctx.real_images))[: self._count(ctx)]
+    def _reference(self, count: int, ctx: BuildContext) -> tuple[Tensor, Tensor | None]:
+        """Return real images that are drawn for the trial, and their condition.
+
+        If there are fewer, they come over again.
+        """
+        order = torch.randperm(len(ctx.real_images))
+        indices = order[torch.arange(count) % len(order)]
         images, condition = ctx.real_batch(indices.to(ctx.device))
         return images, condition
 

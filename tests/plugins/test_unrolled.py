@@ -20,7 +20,7 @@ class TestUnrolled(TrickContract):
 
 class TestUnrolledWithPlainGradients(TrickContract):
     trick = Unrolled
-    parameters = {"steps": 2, "rate": 0.1, "loss": "objective"}
+    parameters = {"steps": 2, "rate": 0.1, "loss": "saddle"}
 
 
 class TestUnrolledOnASpectrallyNormalisedD(TrickContract):
@@ -128,7 +128,7 @@ def test_a_rate_means_equation_7_whatever_the_optimizer():
         return -d_loss(slope, shift).item()
 
     h = 1e-6
-    value, gradient = unrolled_gradient(OPTIMIZERS["adam"], 0.6, steps=2, rate=0.2)
+    value, gradient = unrolled_gradient(OPTIMIZERS["adam"], 0.6, steps=2, rate=0.2, loss="saddle")
     assert value == pytest.approx(by_hand(0.6))
     assert gradient == pytest.approx((by_hand(0.6 + h) - by_hand(0.6 - h)) / (2 * h), rel=1e-5)
 
@@ -144,8 +144,15 @@ def test_without_the_second_term_the_later_d_is_a_constant():
         -d_loss(d.slope, torch.tensor(at, dtype=torch.float64)).item()
         for at in (shift - h, shift + h)
     ]
-    _, gradient = unrolled_gradient(make, shift, steps=3, through_updates=False)
+    _, gradient = unrolled_gradient(make, shift, steps=3, loss="saddle", through_updates=False)
     assert gradient == pytest.approx((around[1] - around[0]) / (2 * h), rel=1e-4)
+
+
+def test_by_default_g_keeps_its_loss_and_meets_a_later_d():
+    make = OPTIMIZERS["adam"]
+    ahead = looked_ahead(make, torch.tensor(0.6, dtype=torch.float64), 5, g_loss)
+    value, _ = unrolled_gradient(make, 0.6)
+    assert value == pytest.approx(ahead, rel=1e-6)
 
 
 def test_a_weight_without_gradient_gives_no_nan():

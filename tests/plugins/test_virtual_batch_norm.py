@@ -153,6 +153,22 @@ def test_the_reference_is_fixed_for_the_trial_and_of_its_seed():
     assert all(any(torch.equal(x, image) for image in images) for x in before[1])
 
 
+@pytest.mark.parametrize("architecture", ["dcgan-upsample", "lapgan"])
+def test_only_ds_reference_is_limited_by_the_data(architecture):
+    # 40 images; latents can be drawn without end.
+    tricks = {"virtual_batch_norm": {"networks": "both", "reference": 100}, "batch_norm": {}}
+    made = trial(tricks, architecture)
+    made.advance(1)
+    for built in made.pairs:
+        generator, discriminator = built.pair.generator, built.pair.discriminator
+        assert len(generator.virtual_inputs) == 100
+        assert len(generator.virtual_inputs.unique(dim=0)) == 100
+        assert len(discriminator.virtual_inputs) == 40
+        if generator.virtual_condition is not None:
+            assert len(generator.virtual_condition) == 100
+            assert torch.equal(generator.virtual_condition[40:80], generator.virtual_condition[:40])
+
+
 def test_scale_and_shift_start_as_in_the_arm_without_it():
     plain, virtual = (
         trial(tricks).pairs[0].pair.generator.state_dict()
