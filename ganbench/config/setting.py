@@ -7,7 +7,7 @@ from typing import Any
 from ganbench.config.model import OPTIMIZER_KEYS, Baseline, Component, Evaluation, Optimizer
 from ganbench.config.problems import Path, Problem, quote, suggest
 from ganbench.config.words import validate
-from ganbench.plugin import ROLES, Host, Kind, Trick, UnknownPluginError
+from ganbench.plugin import HALVES, Host, Kind, Trick, UnknownPluginError
 
 Setting = dict[str, Any]
 """A baseline as it stands in a file, resolved. Components: ``{name: mlp, hidden: 128}``."""
@@ -127,7 +127,7 @@ def metrics_values(evaluation: Evaluation) -> str | list[dict[str, Any]]:
 def baseline_values(baseline: Baseline) -> Setting:
     """Return a validated baseline as it stands in a file."""
     values = baseline.model_dump(mode="json")
-    for role in ROLES:
+    for role in HALVES:
         values["optimizers"][role] = _used(values["optimizers"][role])
     values["architecture"] = component_values(baseline.architecture)
     values["objective"] = component_values(baseline.objective)
@@ -159,7 +159,7 @@ _SECTIONS = ("latent", "optimizers", "execution")
 def _unused_keys(fields: Mapping[str, Any], baseline: Baseline) -> list[Problem]:
     problems = []
     optimizers = fields.get("optimizers")
-    for role in ROLES if isinstance(optimizers, dict) else ():
+    for role in HALVES if isinstance(optimizers, dict) else ():
         given = optimizers.get(role) if isinstance(optimizers, dict) else None
         kind = getattr(baseline.optimizers, role).name
         for key in given if isinstance(given, dict) else ():

@@ -35,7 +35,7 @@ from ganbench.plugin.objective import Objective, ObjectiveParameters
 from ganbench.plugin.parameters import Annotated, Field, Parameters, Search, search_ranges
 from ganbench.plugin.picture import Picture, Sampler
 from ganbench.plugin.spec import (
-    ROLES,
+    HALVES,
     Buffers,
     BuildContext,
     Half,
@@ -54,7 +54,7 @@ from ganbench.plugin.step import (
 from ganbench.plugin.trick import Stage, Trick, TrickModule, TrickParameters
 
 __all__ = [
-    "ROLES",
+    "HALVES",
     "Annotated",
     "Architecture",
     "ArchitectureParameters",

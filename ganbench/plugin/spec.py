@@ -13,7 +13,7 @@ Half = Literal["generator", "discriminator"]
 """Whose half of a step: in which D, or G, is updated."""
 Role = str
 """What an optimizer trains: a `Half`'s network, or a trick's modules under their own name."""
-ROLES: tuple[Half, Half] = ("generator", "discriminator")
+HALVES: tuple[Half, Half] = ("generator", "discriminator")
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Buffers(MutableMapping[str, Tensor]):
         The trick's random stream. Nobody else draws from it; draw from no other. D's half
         of a step, G's half, calls through ``discriminate`` and evaluations each have their
         own, so that a trick that asks D once more moves nobody's draws.
-    role : {"discriminator", "generator"} or None
+    half : {"discriminator", "generator"} or None
         Whose half of the step the hook is called in; None outside of both.
     extra : bool
         Whether the call serves what a trick asks D besides, through ``discriminate`` or
@@ -159,7 +159,7 @@ class Buffers(MutableMapping[str, Tensor]):
     """
 
     generator: torch.Generator
-    role: Half | None = None
+    half: Half | None = None
     extra: bool = False
     modules: dict[str, nn.Module] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)

@@ -37,7 +37,7 @@ class TrickModule:
     module : Module
     role : str or None
         ``"generator"`` or ``"discriminator"`` for that network's optimizer; a name of the
-        trick's own, with the trick's name in it, for an optimizer of its own:
+        trick's own, its name or one that begins with the name and a dot, for an optimizer:
         ``spec.optimizers[role]`` if ``configure`` put one there, or else one like the
         half's. With None nothing trains it; it is saved and restored all the same.
     half : {"generator", "discriminator"} or None

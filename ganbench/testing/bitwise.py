@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from ganbench.plugin import ROLES
+from ganbench.plugin import HALVES
 from ganbench.plugin.spec import keeps_weights
 from ganbench.testing.case import PluginCase, TrickCase, Witness, variant
 from ganbench.testing.differences import attributes_that_differ, some
@@ -131,7 +131,7 @@ def _chosen_by_tricks(trial: Trial) -> set[str]:
     return {
         f"{built.pair.name}.{part}.{layer}.{name}".replace("..", ".")
         for built in trial.pairs
-        for part in ROLES
+        for part in HALVES
         for layer, module in getattr(built.pair, part).named_modules()
         if keeps_weights(module)
         for name in module.state_dict()
@@ -156,7 +156,7 @@ def _is_comparable(stream: str, without: Trial, switched_on: Trial) -> bool:
     return not any(
         half in names
         and not torch.equal(without.update_log[..., i], switched_on.update_log[..., i])
-        for i, half in enumerate(ROLES)
+        for i, half in enumerate(HALVES)
     )
 
 

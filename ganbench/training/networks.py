@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from ganbench.plugin import (
-    ROLES,
+    HALVES,
     Architecture,
     Buffers,
     BuildContext,
@@ -130,8 +130,8 @@ def _build(
     generator.to(context.device)
     discriminator.to(context.device)
 
-    modules: dict[Role | None, nn.ModuleDict] = {role: nn.ModuleDict() for role in (*ROLES, None)}
-    halves: dict[Role, Half] = {role: role for role in ROLES}
+    modules: dict[Role | None, nn.ModuleDict] = {role: nn.ModuleDict() for role in (*HALVES, None)}
+    halves: dict[Role, Half] = {role: role for role in HALVES}
     buffers: dict[str, Buffers] = {}
     for trick in tricks:
         own = Buffers(streams.stream(f"trick/{trick.name}/{pair.name}"))
@@ -208,17 +208,17 @@ def _brought_problem(trick: Trick, brought: object, halves: Mapping[Role, Half])
     if not isinstance(brought, TrickModule):
         return f"a value of type {type(brought).__name__}, expected a TrickModule"
     role, half = brought.role, brought.half
-    if role in (*ROLES, None):
+    if role in (*HALVES, None):
         if half not in (None, role):
             return f"a module for {role!r} in half {half!r}: only a role of its own names a half"
         return None
     if role != trick.name and not str(role).startswith(f"{trick.name}."):
         return (
-            f"a module for the role {role!r}, expected one of {ROLES}, None, or a role of its "
+            f"a module for the role {role!r}, expected one of {HALVES}, None, or a role of its "
             f"own: {trick.name!r}, or one that begins with '{trick.name}.'"
         )
-    if half not in ROLES:
-        return f"the role {role!r} of its own in half {half!r}, expected one of {ROLES}"
+    if half not in HALVES:
+        return f"the role {role!r} of its own in half {half!r}, expected one of {HALVES}"
     if halves.get(role, half) != half:
         return f"the role {role!r} in both halves, expected one"
     return None
@@ -230,7 +230,7 @@ def _check_roles(built: BuiltPair, tricks: Sequence[Trick]) -> None:
     for role in built.halves:
         parameters = built.parameters(role)
         trick = role.partition(".")[0]
-        if not parameters and role not in ROLES:
+        if not parameters and role not in HALVES:
             problem = f"the role {role!r}, whose modules have no parameter to train"
             raise HookResultError(trick, "make_modules", problem)
         for parameter in parameters:

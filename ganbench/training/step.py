@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ganbench.plugin import ROLES, Features, Half, Objective, Role, Trick
+from ganbench.plugin import HALVES, Features, Half, Objective, Role, Trick
 from ganbench.training.errors import HookResultError, NotApplicableError
 from ganbench.training.halves import DiscriminatorUpdate, GeneratorUpdate
 from ganbench.training.hooks import overrides
@@ -78,12 +78,12 @@ class PairStep:
         plan: Sequence[Half] = PLAN
         for trick, hook, buffers in self._plans:
             before, plan = plan, hook(step, plan, buffers)
-            if not isinstance(plan, list | tuple) or any(half not in ROLES for half in plan):
-                problem = f"{plan!r}, expected a sequence of {ROLES}"
+            if not isinstance(plan, list | tuple) or any(half not in HALVES for half in plan):
+                problem = f"{plan!r}, expected a sequence of {HALVES}"
                 raise HookResultError(trick.name, "plan_updates", problem)
             if is_traced():
                 note(trick.name, "plan_updates", (step, before), plan)
-        seen: dict[Half, int] = dict.fromkeys(ROLES, 0)
+        seen: dict[Half, int] = dict.fromkeys(HALVES, 0)
         result = []
         for half in plan:
             result.append((half, seen[half]))

@@ -61,8 +61,8 @@ def note(plugin: str, hook: str, arguments: Sequence[Any], result: Any) -> None:
 
 def _half(arguments: Sequence[Any]) -> str | None:
     for value in arguments:
-        if isinstance(value, Buffers) and value.role is not None:
-            return f"{value.role} (asked besides)" if value.extra else value.role
+        if isinstance(value, Buffers) and value.half is not None:
+            return f"{value.half} (asked besides)" if value.extra else value.half
     return None
 
 

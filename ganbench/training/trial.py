@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from ganbench.config.model import TrialConfig
 from ganbench.data.images import quantise
 from ganbench.data.resident import Order, Resident
-from ganbench.plugin import ROLES, Data, Half, Host, Objective, Picture, Role
+from ganbench.plugin import HALVES, Data, Half, Host, Objective, Picture, Role
 from ganbench.training import sampling
 from ganbench.training.calls import blame, call_plugin
 from ganbench.training.context import make_context
@@ -119,7 +119,7 @@ class Trial:
         )
         self.orders: list[Order] = []
         self.order_of_batches(0)
-        shape = (self.steps, len(self.pairs), len(ROLES))
+        shape = (self.steps, len(self.pairs), len(HALVES))
         self.loss_log = torch.zeros(shape, device=device)
         self.update_log = torch.zeros(shape, dtype=torch.int16)
 
@@ -189,7 +189,7 @@ class Trial:
         return {
             figure_name(built.pair.name, half): total / count
             for built, row, taken in zip(self.pairs, totals, counts, strict=True)
-            for half, total, count in zip(ROLES, row, taken, strict=True)
+            for half, total, count in zip(HALVES, row, taken, strict=True)
             if count
         }
 
@@ -257,7 +257,7 @@ class Trial:
         for index, (built, pair_step) in enumerate(zip(self.pairs, self._steps, strict=True)):
             # Drawn whether or not they are used, so that a half left out in this step shifts
             # nobody's draws in the next.
-            first = {half: self._latents(built, half, ()) for half in ROLES}
+            first = {half: self._latents(built, half, ()) for half in HALVES}
             for half, repeat in pair_step.plan(step):
                 if repeat >= len(batches):
                     indices = self.order_of_batches(repeat).next()
@@ -265,7 +265,7 @@ class Trial:
                 further = (str(repeat),) if repeat else ()
                 self.streams.seed_layers(built.pair.name, half, str(step), *further)
                 z = self._latents(built, half, further) if repeat else first[half]
-                column = ROLES.index(half)
+                column = HALVES.index(half)
                 self.loss_log[step, index, column] += pair_step.train(
                     half, repeat, batches[repeat], z
                 )

@@ -274,7 +274,7 @@ class Update:
         return {
             name: replace(
                 own,
-                role=self.half,
+                half=self.half,
                 extra=part == "extra",
                 generator=self.parts.streams.stream("/".join(("trick", name, *names))),
             )

@@ -11,12 +11,13 @@ Technical details and trade-offs
     example of a principle where one must balance the two at all; its first advice is not to.
     Here an update takes effect if its own batch's loss is above the threshold, and otherwise
     nothing of it remains but its part in BatchNorm's running statistics. So a step never
-    has more than one update of each, and all arms draw alike. The loss is the whole one that is
-    minimised, penalties included. Label smoothing raises D's least loss above 0: a threshold
-    below it never stops D. Wu et al. (2016) stop D by its accuracy, above 80 %.
+    has more than one update of each, and all arms draw alike. The loss is the objective's,
+    without the penalties that tricks add. Label smoothing raises D's least loss above 0: a
+    threshold below it never stops D. Wu et al. (2016) stop D by its accuracy, above 80 %.
     ``discriminator_updates`` tells the share of D's updates that the threshold let through.
     The forward and backward passes are done in any case, so no time is saved.
-    Losses of objectives without targets have no natural scale: n/a there.
+    Losses of objectives without targets have no natural scale: n/a there. So is a threshold
+    for G beside a trick that gives G another loss (feature matching, unrolling).
 Attribution
     S. Chintala, E. Denton, M. Arjovsky, M. Mathieu, *How to Train a GAN?*, 2016, item 11;
     J. Wu et al., *Learning a Probabilistic Latent Space of Object Shapes via 3D
@@ -30,7 +31,7 @@ import torch
 from torch import Tensor
 
 from ganbench.plugin import (
-    ROLES,
+    HALVES,
     Annotated,
     Buffers,
     BuildContext,
@@ -40,6 +41,9 @@ from ganbench.plugin import (
     Trick,
     TrickParameters,
 )
+
+REPLACING = ("feature_matching", "unrolled")
+"""Tricks that replace G's loss, in whole or in part."""
 
 
 def is_above(loss: Tensor, threshold: float) -> Tensor:
@@ -72,20 +76,25 @@ class AdaptiveD(Trick):
     neutral = Parameters(discriminator=0.0, generator=0.0)
 
     def skip(self, ctx: BuildContext) -> tuple[bool, str]:
-        if not any(self._threshold(half) for half in ROLES):
+        if not any(self._threshold(half) for half in HALVES):
             return False, ""
         if not ctx.uses_targets:
             return True, (
                 f"its thresholds are cross-entropies, and the objective {ctx.objective} has no "
                 "targets to take one to"
             )
-        negative = self.parameters.generator > 0 and ctx.objective == "saturating"
-        return negative, "G's saturating loss is never above 0, so G would never be trained"
+        if self.parameters.generator == 0:
+            return False, ""
+        for trick in REPLACING:
+            if trick in ctx.tricks:
+                return True, f"G's threshold is a cross-entropy, and {trick} gives G another loss"
+        reason = "G's saturating loss is never above 0, so G would never be trained"
+        return ctx.objective == "saturating", reason
 
     def make_buffers(self, ctx: BuildContext) -> Mapping[str, Tensor]:
         counts = ("updates", "effective")
         zero = torch.zeros((), dtype=torch.int64, device=ctx.device)
-        return {f"{half}/{count}": zero.clone() for half in ROLES for count in counts}
+        return {f"{half}/{count}": zero.clone() for half in HALVES for count in counts}
 
     def gate_update(self, half: Half, loss: Tensor, buf: Buffers) -> Tensor:
         effective = is_above(loss, self._threshold(half))
@@ -94,7 +103,7 @@ class AdaptiveD(Trick):
         return effective
 
     def on_evaluate(self, ctx: BuildContext, buf: Buffers) -> Mapping[str, float]:
-        counts = {half: buf[f"{half}/updates"].item() for half in ROLES}
+        counts = {half: buf[f"{half}/updates"].item() for half in HALVES}
         return {
             f"{half}_updates": buf[f"{half}/effective"].item() / count
             for half, count in counts.items()

@@ -119,7 +119,7 @@ class ExperienceReplay(Trick):
         }
 
     def transform_images(self, x: Tensor, is_real: bool, buf: Buffers) -> Tensor:
-        if self.parameters.share == 0 or is_real or buf.role != "discriminator" or buf.extra:
+        if self.parameters.share == 0 or is_real or buf.half != "discriminator" or buf.extra:
             return x
         count = self._count(len(x))
         shown = with_old_fakes(x, buf["fakes"], buf["stored"], count, buf.generator)

@@ -78,6 +78,17 @@ def test_without_a_cross_entropy_it_is_not_applicable(objective):
         trial(objective, discriminator=0.5)
 
 
+@pytest.mark.parametrize("other", ["feature_matching", "unrolled"])
+def test_a_threshold_for_g_is_about_the_objectives_loss(other):
+    def made(**parameters):
+        tricks = {"adaptive_d": parameters, other: {}}
+        return Trial(tiny_config(tricks), 0, tiny_data(), Host(), torch.device("cpu"))
+
+    with pytest.raises(NotApplicableError, match=f"{other} gives G another loss"):
+        made(generator=0.5)
+    made(discriminator=0.5).advance(1)
+
+
 def test_a_saturating_loss_cannot_be_above_a_threshold():
     with pytest.raises(NotApplicableError, match="never above 0"):
         trial("saturating", generator=0.5)

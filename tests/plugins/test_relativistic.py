@@ -76,7 +76,7 @@ def test_the_generators_half_is_shown_real_images():
         neutral = TrickParameters()
 
         def transform_images(self, x, is_real, buf):
-            if buf.role == "generator":
+            if buf.half == "generator":
                 seen.append(is_real)
             return x
 

@@ -176,7 +176,7 @@ def test_the_innermost_hook_is_blamed():
         return step.adversarial_loss()
 
     def transform_images(self, x, is_real, buf):
-        if buf.role == "generator":
+        if buf.half == "generator":
             raise ValueError("boom")
         return x
 
@@ -214,7 +214,7 @@ def test_hooks_know_whose_half_they_are_called_in():
     seen = set()
 
     def transform_images(self, x, is_real, buf):
-        seen.add((buf.role, is_real))
+        seen.add((buf.half, is_real))
         return x
 
     trial(make("sees", transform_images=transform_images)).advance(1)

@@ -64,7 +64,7 @@ class TestPlans:
         seen = []
 
         def transform_images(self, x, is_real, buf):
-            seen.append((buf.role, is_real, x.sum().item()))
+            seen.append((buf.half, is_real, x.sum().item()))
             return x
 
         watcher = make("watcher", transform_images=transform_images)
@@ -229,7 +229,7 @@ class TestRolesOfATricksOwn:
         seen = []
 
         def transform_gradients(self, role, grads, buf):
-            seen.append((role, buf.role, len(grads)))
+            seen.append((role, buf.half, len(grads)))
             return grads
 
         trial(QHead, make("watcher", transform_gradients=transform_gradients)).advance(1)
@@ -357,7 +357,7 @@ def test_extra_calls_are_told_apart():
     seen = []
 
     def transform_images(self, x, is_real, buf):
-        seen.append((buf.role, buf.extra))
+        seen.append((buf.half, buf.extra))
         return x
 
     def discriminator_penalty(self, step, buf):

@@ -26,7 +26,7 @@ def test_a_half_left_out_shifts_nobodys_images_and_latents():
 
     def watch(key):
         def transform_images(self, x, is_real, buf):
-            seen.setdefault(key, []).append((buf.role, is_real, x.sum().item()))
+            seen.setdefault(key, []).append((buf.half, is_real, x.sum().item()))
             return x
 
         return make("watcher", transform_images=transform_images)
