@@ -8,9 +8,9 @@ Technical details and trade-offs
     D is trained on fakes of G as it is and as it was, so that G cannot win by going back to
     what D has forgotten. A share of each batch of fakes in D's half is taken from a buffer
     that holds at most ``capacity``; then as many of the batch's new fakes go into it: into
-    free places first, and then into random ones. Before there is any old fake, D sees the
-    new ones. G is trained against D as always. An image that is once in the buffer may
-    stay for long, and D then learns to reject what G no longer makes.
+    free places first, and then into random ones; no more than it has places. Before there
+    is any old fake, D sees the new ones. G is trained against D as always. An image that is
+    once in the buffer may stay for long, and D then learns to reject what G no longer makes.
     The buffer holds G's own output, before any augmentation, which each reuse then draws
     anew. With ``packing``, packs of old fakes mix steps, so that they are more varied than
     G is, which works against packing.
@@ -106,8 +106,6 @@ class ExperienceReplay(Trick):
         batch, count = ctx.spec.batch_size, self._count(ctx.spec.batch_size)
         if count == 0:
             return True, f"a share of {share} of a batch of {batch} is less than one image"
-        if count > self.parameters.capacity:
-            return True, f"{count} old fakes a step do not fit into {self.parameters.capacity}"
         return False, ""
 
     def make_buffers(self, ctx: BuildContext) -> Mapping[str, Tensor]:
@@ -123,7 +121,8 @@ class ExperienceReplay(Trick):
             return x
         count = self._count(len(x))
         shown = with_old_fakes(x, buf["fakes"], buf["stored"], count, buf.generator)
-        store(x[:count].detach(), buf["fakes"], buf["stored"], buf.generator)
+        new = x[: min(count, len(buf["fakes"]))]
+        store(new.detach(), buf["fakes"], buf["stored"], buf.generator)
         return shown
 
     def _count(self, batch: int) -> int:

@@ -3,7 +3,8 @@
 How to use
     ``packing: on``, or ``{images: 4}``.
 Suggested hyperparameters
-    ``images`` 2, which is most of the effect in the paper's tables; 3 and 4 add little.
+    ``images`` 2, which is most of the effect in the paper's tables; 3 and 4 add little. It is
+    a factor with levels and no number to search: at 3, a batch of 64 has no whole packs.
 Technical details and trade-offs
     D gets m images at once, side by side in its input channels, all real or all fake, and
     gives them one verdict. A generator that has lost modes makes packs that are too alike,
@@ -36,7 +37,6 @@ from ganbench.plugin import (
     Discriminator,
     Field,
     Half,
-    Search,
     Stage,
     Trick,
     TrickParameters,
@@ -68,7 +68,7 @@ class Packing(Trick):
     stage = Stage.LAST
 
     class Parameters(TrickParameters):
-        images: Annotated[int, Field(ge=1, le=16), Search(2, 4)] = 2
+        images: Annotated[int, Field(ge=1, le=16)] = 2
         """Images in a pack; must divide the batch size."""
 
     neutral = Parameters(images=1)
