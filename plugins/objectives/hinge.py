@@ -20,6 +20,8 @@ from torch.nn.functional import relu
 
 from ganbench.plugin import Objective
 
+from ._precision import at_least_single
+
 
 def margin_loss(real: Tensor, fake: Tensor) -> Tensor:
     """Return D's hinge loss, 0-d: how far outputs are from the right side of the margin.
@@ -40,9 +42,9 @@ class Hinge(Objective):
     def discriminator_loss(
         self, real_logits: Tensor, fake_logits: Tensor, real_targets: Tensor, fake_targets: Tensor
     ) -> Tensor:
-        return margin_loss(real_logits, fake_logits)
+        return margin_loss(at_least_single(real_logits), at_least_single(fake_logits))
 
     def generator_loss(
         self, fake_logits: Tensor, targets: Tensor, real_logits: Tensor | None
     ) -> Tensor:
-        return -fake_logits.mean()
+        return -at_least_single(fake_logits).mean()

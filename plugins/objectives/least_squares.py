@@ -23,6 +23,8 @@ from torch import Tensor
 
 from ganbench.plugin import Annotated, Field, Objective, ObjectiveParameters
 
+from ._precision import at_least_single
+
 
 def half_squared_error(outputs: Tensor, level: float) -> Tensor:
     """Return half the mean squared distance of D's outputs to a level, 0-d.
@@ -32,7 +34,7 @@ def half_squared_error(outputs: Tensor, level: float) -> Tensor:
     outputs : Tensor, shape (batch, 1)
     level : float
     """
-    return (outputs - level).square().mean() / 2
+    return (at_least_single(outputs) - level).square().mean() / 2
 
 
 class LeastSquares(Objective):

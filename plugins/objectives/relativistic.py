@@ -23,6 +23,8 @@ from torch.nn.functional import softplus
 
 from ganbench.plugin import Objective, ObjectiveParameters
 
+from ._precision import at_least_single
+
 
 def paired_loss(winners: Tensor, losers: Tensor) -> Tensor:
     """Return -E log sigmoid(winner - loser) over pairs, 0-d (RSGAN).
@@ -84,4 +86,4 @@ class Relativistic(Objective):
 
     def _loss(self, winners: Tensor, losers: Tensor) -> Tensor:
         loss = averaged_loss if self.parameters.average else paired_loss
-        return loss(winners, losers)
+        return loss(at_least_single(winners), at_least_single(losers))

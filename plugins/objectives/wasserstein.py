@@ -27,6 +27,8 @@ from torch import Tensor
 
 from ganbench.plugin import Annotated, Field, Objective, ObjectiveParameters, Role, Search
 
+from ._precision import at_least_single
+
 
 def clip_parameters(params: Sequence[Tensor], limit: float) -> None:
     """Bring every element of ``params`` into [-limit, limit], in place.
@@ -54,12 +56,12 @@ class Wasserstein(Objective):
     def discriminator_loss(
         self, real_logits: Tensor, fake_logits: Tensor, real_targets: Tensor, fake_targets: Tensor
     ) -> Tensor:
-        return fake_logits.mean() - real_logits.mean()
+        return at_least_single(fake_logits).mean() - at_least_single(real_logits).mean()
 
     def generator_loss(
         self, fake_logits: Tensor, targets: Tensor, real_logits: Tensor | None
     ) -> Tensor:
-        return -fake_logits.mean()
+        return -at_least_single(fake_logits).mean()
 
     def after_optimizer_step(self, role: Role, params: Sequence[Tensor]) -> None:
         if role == "discriminator" and self.parameters.clip is not None:

@@ -47,6 +47,32 @@ def test_the_generators_loss_is_its_formula(name, expected, logits):
     )
 
 
+@pytest.mark.parametrize("parameters", [{}, {"average": False}])
+@pytest.mark.parametrize(
+    "name", sorted(found.name for found in Host().all("objective") if found.builtin)
+)
+def test_under_autocast_the_loss_is_that_of_the_same_outputs_in_single_precision(name, parameters):
+    if parameters and name != "relativistic":
+        pytest.skip("no such parameter")
+    objective = Host().create("objective", name, parameters)
+    stream = torch.Generator().manual_seed(0)
+    real, fake = (3 * torch.randn(2, 65, 1, generator=stream)).bfloat16()
+    ones = torch.ones(65, 1)
+
+    def losses(real, fake):
+        return torch.stack(
+            [
+                objective.discriminator_loss(real, fake, ones, 0 * ones),
+                objective.generator_loss(fake, objective.generator_target * ones, real),
+            ]
+        )
+
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow = losses(real, fake)
+    assert narrow.dtype == torch.float32
+    torch.testing.assert_close(narrow, losses(real.float(), fake.float()), rtol=1e-6, atol=1e-6)
+
+
 def test_where_the_discriminator_wins_only_the_saturating_gradient_vanishes():
     # d/dx log(1 - s(x)) = -s(x); d/dx -log s(x) = -(1 - s(x)).
     gradients = {}
