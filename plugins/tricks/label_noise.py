@@ -15,7 +15,8 @@ Technical details and trade-offs
     lowered by 0.05 · U(0, 1), and those of fakes lie below 0. Cross-entropy takes that: it
     pulls a logit that is sure of a fake still further down, and never lets go. Noise on fakes'
     targets upward (soft labels, flips) holds on to fakes where there are no data, which is
-    why Salimans et al. smooth real labels only (``label_smoothing``).
+    why Salimans et al. smooth real labels only (``label_smoothing``, which takes the labels as
+    the noise leaves them).
 Attribution
     F. Chollet, *Deep Learning with Python*, Manning 2017, section 8.5; S. Chintala et al., *How
     to Train a GAN? Tips and tricks to make GANs work*, 2016, item 6.

@@ -8,6 +8,9 @@ Technical details and trade-offs
     D's target for real images is lowered, so its optimal logit is bounded and it stops
     pushing confident examples further. The target of fakes stays at 0: with a positive one
     the optimal D would hold on to fakes where there are no data. G's loss is unchanged.
+    ``label_noise`` comes first, whatever it flips: a real image that it labels as a fake has
+    the target 0 and keeps it. The other way round it would have 0.1, a positive target where
+    D is to say no, which one-sided smoothing is there to avoid.
 Attribution
     T. Salimans et al., *Improved Techniques for Training GANs*, NeurIPS 2016, section 3.4.
 """
@@ -33,6 +36,7 @@ class LabelSmoothing(Trick):
 
     name = "label_smoothing"
     needs_targets = True
+    after = ("label_noise",)
 
     class Parameters(TrickParameters):
         real: Annotated[float, Field(gt=0.5, le=1), Search(0.7, 1.0)] = 0.9

@@ -7,7 +7,8 @@ from ganbench_plugins.tricks.label_noise import LabelNoise, flip_targets, shift_
 from pydantic import ValidationError
 
 from ganbench.plugin import Buffers, Host
-from ganbench.testing import TrickContract
+from ganbench.testing import TrickContract, tiny_config, tiny_data
+from ganbench.training import Trial
 
 
 class TestLabelNoise(TrickContract):
@@ -34,6 +35,18 @@ def noisy(targets, is_real, seed=5, role="discriminator", **parameters):
     trick = LabelNoise(LabelNoise.Parameters(**parameters))
     buf = Buffers(torch.Generator().manual_seed(seed))
     return trick.transform_targets(targets, is_real, role, buf)
+
+
+def test_smoothing_takes_labels_as_the_noise_leaves_them():
+    # A flipped real image says "fake", with the target 0, which one-sided smoothing keeps.
+    tricks = {"label_smoothing": {"real": 0.9}, "label_noise": {"real_low": 0.0, "flip": 0.5}}
+    made = Trial(tiny_config(tricks), 0, tiny_data(), Host(), torch.device("cpu"))
+    assert made.order["transform_targets"] == ["label_noise", "label_smoothing"]
+    targets = torch.ones(64, 1)
+    for trick in made.tricks:
+        buffers = made.pairs[0].buffers[trick.name]
+        targets = trick.transform_targets(targets, True, "discriminator", buffers)
+    assert sorted(set(targets.flatten().tolist())) == pytest.approx([0.0, 0.9])
 
 
 def test_the_defaults_are_chollets_in_our_sign():
