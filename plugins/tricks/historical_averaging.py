@@ -17,7 +17,8 @@ Technical details and trade-offs
     an Inception score of 6.86, against 4.36 without labels and without it. It "cannot
     prevent" the drop to 3.87 of a model without minibatch features.
 Attribution
-    T. Salimans et al., *Improved Techniques for Training GANs*, NeurIPS 2016, section 3.3 and table 3.
+    T. Salimans et al., *Improved Techniques for Training GANs*, NeurIPS 2016, section 3.3 and
+    table 3.
 """
 
 from collections.abc import Mapping, Sequence

@@ -12,11 +12,15 @@ Technical details and trade-offs
     collapsed G makes are all close, which D then sees. The paper found it quick to give
     visually better samples, and worse than feature matching for semi-supervised learning.
     The sum runs over the whole batch and the image itself, as the paper writes it, which
-    adds 1; the authors' code leaves the image out and learns a bias, which the head's bias
-    stands for here. Their code also normalises T's columns and scales them by a first
-    batch; here they only begin with a norm of 1 on average. Distances take batch² · B · C
-    numbers. Real and fake batches go through D one after the other, as the paper asks,
-    unless ``mixed_batches`` asks for the contrary.
+    adds 1.
+    *Not as in the authors' code*, which leaves the image out and adds a bias to each sum. It
+    starts from a first batch: T's columns, of norm 1, are scaled so that an image's nearest is
+    2 away on average, and the biases are minus the sums' means, so that the features begin at
+    0 in the mean and vary. Here the columns only begin with a norm of 1 on average, and the
+    head's bias, which begins at 0, stands for the others: at first the B sums move all logits
+    alike, and where f(x) is large or small they are all near 1 or near the batch size.
+    Distances take batch² · B · C numbers. Real and fake batches go through D one after the
+    other, as the paper asks, unless ``mixed_batches`` asks for the contrary.
 Attribution
     T. Salimans et al., *Improved Techniques for Training GANs*, NeurIPS 2016, section 3.2.
 """

@@ -59,6 +59,15 @@ def test_the_average_is_the_recursion_over_the_generators_of_all_steps():
         np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-7)
 
 
+def test_without_decay_the_generator_itself_is_sampled_from():
+    made = trial(decay=0.0)
+    built = made.pairs[0]
+    assert not built.buffers["ema"].modules
+    trick = next(one for one in made.tricks if isinstance(one, EMA))
+    sampled = trick.sampling_generator(built.context, built.buffers["ema"])
+    assert sampled is built.pair.generator
+
+
 def test_with_a_ramp_the_first_step_forgets_the_initial_weights():
     made = trial(decay=0.999, ramp=0.05)
     made.advance(1)
