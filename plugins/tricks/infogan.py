@@ -91,6 +91,16 @@ class InfoGAN(Trick):
         "packing": "a pack of images has as many codes, and Q tells one image's",
         "experience_replay": "the codes of old fakes are not kept with them",
     }
+    figures: ClassVar[Mapping[str, str]] = {
+        "code_error": "share of the labelled training images that Q puts into a category of "
+        "another class, each category taken for its most frequent class; 0 is best",
+        "code_error_one_to_one": "the same, with at most one category for each class",
+        "categorical_information": "lower bound on the mutual information of the categorical code "
+        "and generated images, in nats; at most `categorical_ceiling`, the code's entropy",
+        "categorical_ceiling": "entropy of the categorical code, in nats",
+        "continuous_information": "lower bound on the mutual information of the continuous codes "
+        "and generated images, in nats, summed over them",
+    }
 
     class Parameters(TrickParameters):
         categorical: Annotated[int, Field(ge=0, le=1000)] = 10
