@@ -54,6 +54,38 @@ def test_a_first_update_is_that_of_a_trial_without_it():
     assert all(torch.equal(weights(one)[name], weights(other)[name]) for name in names)
 
 
+def seen(**parameters):
+    """Return what the networks are given in two steps: G's latents, and D's images, by half."""
+    made = trial("mlp", **parameters)
+    pair = made.pairs[0].pair
+    latents, inputs = [], []
+    pair.generator.register_forward_pre_hook(lambda _, given: latents.append(given[0].clone()))
+    pair.discriminator.register_forward_pre_hook(
+        lambda _, given: inputs.append(given[0].detach().clone())
+    )
+    made.advance(2)
+    return latents, inputs
+
+
+@pytest.mark.parametrize("k", [2, 5])
+def test_more_updates_of_d_leave_gs_latents_and_ds_first_batch_as_they_are(k):
+    # A step calls G once an update, and D twice in an update of D (real, fake), once in G's.
+    (latents, inputs), (many_latents, many_inputs) = seen(), seen(discriminator=k)
+    assert (len(latents), len(inputs)) == (2 * 2, 2 * 3)
+    assert (len(many_latents), len(many_inputs)) == (2 * (k + 1), 2 * (2 * k + 1))
+    for step in range(2):
+        d, g = latents[2 * step], latents[2 * step + 1]
+        many = many_latents[step * (k + 1) : (step + 1) * (k + 1)]
+        assert torch.equal(many[0], d)
+        assert torch.equal(many[k], g)
+        # The further updates have latents of their own, each of them.
+        assert len({tuple(z.flatten().tolist()) for z in many}) == k + 1
+        real = inputs[3 * step]
+        many_real = many_inputs[step * (2 * k + 1) :][: 2 * k : 2]
+        assert torch.equal(many_real[0], real)
+        assert len({tuple(x.flatten().tolist()) for x in many_real}) == k
+
+
 def test_each_update_has_real_images_of_its_own():
     made = trial(discriminator=2, generator=1)
     made.advance(1)
