@@ -97,9 +97,19 @@ def test_neighbours_are_up_to_half_the_batchs_deviation_above():
 
 def step_of(judge, real, fake):
     logits = torch.zeros(len(real), 1)
-    nets = nn.Identity(), nn.Identity()
     return DiscriminatorStep(
-        *nets, torch.zeros(len(real), 1), None, real, fake, logits, logits, None, judge
+        generator=nn.Identity(),
+        discriminator=nn.Identity(),
+        latent=torch.zeros(len(real), 1),
+        condition=None,
+        real_images=real,
+        fake_images=fake,
+        real=real,
+        fake=fake,
+        real_logits=logits,
+        fake_logits=logits,
+        discriminate=None,
+        judge=judge,
     )
 
 
