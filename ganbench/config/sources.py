@@ -84,15 +84,11 @@ def find_study(path: Path, folder: Path | None = None) -> Path:
         beside = [file.name for file in here.parent.glob("*.y*ml")] if here.parent.is_dir() else []
     except OSError as error:
         raise StudyError([f"{quote(str(path))}: {error.strerror or error}"]) from None
-    near = difflib.get_close_matches(
-        path.name, [*beside, *(f"{name}.yaml" for name in shipped)], n=3
-    )
-    asked = path.as_posix() if path.parent.name == "presets" else path.name
-    near += [
-        name
-        for name in difflib.get_close_matches(asked, shipped, n=3)
-        if f"{name}.yaml" not in near
-    ]
+    # Without suffixes: every file is alike in those.
+    stems = {Path(name).stem: name for name in [*(f"{name}.yaml" for name in shipped), *beside]}
+    near = [stems[stem] for stem in difflib.get_close_matches(path.stem, stems, n=3)]
+    if path.parent.name == "presets":
+        near += difflib.get_close_matches(path.as_posix(), shipped, n=3)
     hint = (
         f"did you mean {' or '.join(map(repr, near))}?"
         if near
