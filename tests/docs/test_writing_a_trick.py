@@ -84,7 +84,7 @@ def test_files_and_commands_work_as_they_stand(tmp_path, half):
             assert "Traceback" not in output or line.startswith("pytest")
             check_output(expected, output)
             ran += 1
-    assert ran == (15, 3)[half]
+    assert ran == (16, 3)[half]
     report = ("my-study-quick", "my-parts-quick")[half]
     with (tmp_path / "reports" / report / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
