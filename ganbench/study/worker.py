@@ -284,8 +284,10 @@ class _Watcher:
 
 def first_cause(error: BaseException) -> BaseException:
     """Return the exception that others were raised from."""
-    while error.__cause__ is not None:
+    seen = {id(error)}
+    while error.__cause__ is not None and id(error.__cause__) not in seen:
         error = error.__cause__
+        seen.add(id(error))
     return error
 
 

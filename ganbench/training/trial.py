@@ -160,7 +160,7 @@ class Trial:
                             began = time.perf_counter()
         except Exception as error:
             blamed = blame(error, (*self.tricks, self.architecture, self.objective))
-            if blamed is not None:
+            if blamed is not None and blamed is not error:
                 raise blamed from error
             raise
         finite = torch.isfinite(self.loss_log[start:end]).flatten(1).all(1).cpu()

@@ -274,3 +274,11 @@ def test_a_trick_at_its_neutral_setting_conflicts_with_nobody():
     packed["packing"] = {"images": 2}
     with pytest.raises(NotApplicableError, match="conflicts with"):
         Trial(tiny_config(packed), 0, tiny_data(), Host(), CPU)
+
+
+def test_an_unusable_result_is_not_raised_from_itself():
+    # A chain of causes that bites its tail is walked for ever by whoever looks for the first.
+    running = trial(make("wrong", transform_images=lambda self, x, is_real, buf: None))
+    with pytest.raises(HookError) as caught:
+        running.advance(1)
+    assert caught.value.__cause__ is not caught.value
