@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ganbench.cli.live import LiveMonitor
 from ganbench.cli.plain import PlainMonitor
-from ganbench.cli.session import shown
+from ganbench.cli.session import refusal_of, shown
 from ganbench.cli.verdicts import box_for
 from ganbench.config.text import flow
 from ganbench.report.words import count, duration
@@ -25,10 +25,16 @@ from ganbench.study.records import Cell, Record, complete_identities, read_recor
 from ganbench.study.run_plan import RunPlan, cells_of
 
 
-def show_plan(plan: RunPlan) -> None:
+def show_plan(plan: RunPlan, replace: bool = False) -> None:
     """Print arms and seeds, what is done already, the time, and what the seeds can show.
 
     Writes nothing into the report folder. Loads the data and the evaluator, as a run would.
+
+    Parameters
+    ----------
+    plan : RunPlan
+    replace : bool
+        Whether the run may replace another study's report.
 
     Raises
     ------
@@ -53,6 +59,10 @@ def show_plan(plan: RunPlan) -> None:
     if others is not None:
         click.echo(f"note: {others}")
     _print_totals(plan, prepared, cells, missing, seconds)
+    click.echo(f"the report would go to {shown(plan.report)}")
+    refusal = None if replace else refusal_of(plan)
+    if refusal is not None:
+        click.echo(f"note: a run would be refused: {refusal}")
 
 
 def _records(plan: RunPlan) -> list[Record]:
@@ -102,4 +112,3 @@ def _print_totals(
         f"{', '.join(plan.devices)} with {count(plan.workers, 'worker')}"
     )
     click.echo(plan_seeds(seeds, arms - 1, plan.study.evaluation.judgement.alpha).text)
-    click.echo(f"the report would go to {shown(plan.report)}")

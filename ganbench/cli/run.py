@@ -22,6 +22,8 @@ The same command goes on with a study that was interrupted, killed or extended:
 what is complete is kept, what was running goes on from its last checkpoint.
 Results of another kind of device, or of other versions of PyTorch or ganbench, are kept
 too, but not mixed with new ones: those trials are trained again.
+A finished report is replaced by one with at least its arms and seeds, never by another study's:
+that is refused, unless --set name=NAME or --out DIR gives it a place, or --replace is there.
 Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
 """
 
@@ -61,7 +63,12 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
     metavar="DIR",
     help="Where data sets are kept.  [default: $GANBENCH_DATA, or the user's cache]",
 )
-@click.option("--fresh", is_flag=True, help="Delete what an earlier run of the study left.")
+@click.option("--fresh", is_flag=True, help="Delete what an earlier run left in the folder.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Replace a finished report that has arms, settings or seeds which this study has not.",
+)
 def command(
     study: str,
     sets: tuple[str, ...],
@@ -74,6 +81,7 @@ def command(
     out: Path | None,
     data_root: Path | None,
     fresh: bool,
+    replace: bool,
 ) -> None:
     """Train every arm of STUDY at every seed, measure it, and write a report.
 
@@ -96,10 +104,10 @@ def command(
     if dry_run:
         from ganbench.cli.dry_run import show_plan
 
-        show_plan(make_plan(options))
+        show_plan(make_plan(options), fresh or replace)
         return
     if trace_hooks:
         from ganbench.cli.trace import show_trace
 
         sys.exit(show_trace(make_plan(options)))
-    sys.exit(run(make_plan(options), fresh))
+    sys.exit(run(make_plan(options), fresh, replace))

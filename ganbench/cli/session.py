@@ -13,8 +13,9 @@ from ganbench.cli.live import LiveMonitor
 from ganbench.cli.plain import PlainMonitor
 from ganbench.cli.verdicts import print_verdicts
 from ganbench.config.load import load_study
-from ganbench.plugin import Host
+from ganbench.plugin import GanbenchError, Host
 from ganbench.report import write_report
+from ganbench.report.former import free_name, loss
 from ganbench.study.archive import read_results
 from ganbench.study.compute import choose_devices, default_workers
 from ganbench.study.design import expand
@@ -89,14 +90,25 @@ def make_plan(options: Options) -> RunPlan:
     )
 
 
-def run(plan: RunPlan, fresh: bool = False) -> int:
+def run(plan: RunPlan, fresh: bool = False, replace: bool = False) -> int:
     """Run a study with its progress on the terminal, write the report, and return the exit code.
+
+    Parameters
+    ----------
+    plan : RunPlan
+    fresh : bool
+        Delete what an earlier run left.
+    replace : bool
+        Put the report in the place of another study's.
 
     Raises
     ------
     GanbenchError
-        If the study cannot be run, or its ledger cannot be written.
+        If the study cannot be run, its ledger cannot be written, or the finished report of
+        another study stands where the report would go.
     """
+    if not (fresh or replace) and (refusal := refusal_of(plan)) is not None:
+        raise GanbenchError(refusal)
     console = Console(highlight=False)
     monitor: Monitor = LiveMonitor(console) if console.is_terminal else PlainMonitor()
     try:
@@ -115,6 +127,22 @@ def run(plan: RunPlan, fresh: bool = False) -> int:
     if outcome.interrupted:
         return INTERRUPTED
     return FAILED if outcome.failed or outcome.stopped else 0
+
+
+def refusal_of(plan: RunPlan) -> str | None:
+    """Say why a run may not put its report where it would go, None if it may."""
+    lost = loss(plan)
+    if lost is None:
+        return None
+    place = "--out DIR"
+    if plan.report.name.removesuffix("-quick") == plan.study.name:
+        free = free_name(plan.study.name, plan.report.parent)
+        place = f"--set name={free}, or {place}"
+    return (
+        f"{shown(plan.report)} holds the finished report of another study: {lost}\n"
+        f"  to keep both, add {place}\n"
+        "  to replace that one, add --replace"
+    )
 
 
 def report_sections(host: Host, results: StudyResults, monitor: Monitor) -> list[tuple[str, str]]:
