@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -21,6 +22,19 @@ PURE = (
 """Hooks whose argument is not theirs alone."""
 
 
+@dataclass(frozen=True)
+class Reshaped:
+    """A change of a tensor's shape by a hook."""
+
+    plugin: str
+    hook: str
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.plugin}.{self.hook} made shape {self.after} of {self.before}"
+
+
 class CheckedHook:
     """A step hook that looks at its result: for the first update that it takes part in.
 
@@ -30,11 +44,18 @@ class CheckedHook:
         A bound method of a trick.
     hook : str
         The hook that it implements, whatever the function behind it is called.
+
+    Attributes
+    ----------
+    reshaped : Reshaped or None
+        That a tensor did not keep its shape. It is no fault by itself (packing does it), but a
+        reason to look here if what follows fails.
     """
 
     def __init__(self, method: Callable[..., Any], hook: str) -> None:
         self._method, self._hook = method, hook
         self._plugin = str(getattr(getattr(method, "__self__", None), "name", method))
+        self.reshaped: Reshaped | None = None
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the hook.
@@ -52,6 +73,9 @@ class CheckedHook:
             problem = "after changing its argument in place, which others see too; expected a copy"
         if problem is not None:
             raise HookResultError(self._plugin, self._hook, problem)
+        if self._hook in PURE and result.shape != arguments[0].shape:
+            shapes = tuple(arguments[0].shape), tuple(result.shape)
+            self.reshaped = Reshaped(self._plugin, self._hook, *shapes)
         note(self._plugin, self._hook, arguments, result)
         return result
 

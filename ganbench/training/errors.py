@@ -18,6 +18,19 @@ class CheckpointError(GanbenchError):
     """A checkpoint that cannot be read, or belongs to another trial."""
 
 
+class OutputError(ValueError):
+    """A network's output of a shape that the step cannot use.
+
+    Attributes
+    ----------
+    network : {"generator", "discriminator"}
+    """
+
+    def __init__(self, network: str, problem: str) -> None:
+        self.network = network
+        super().__init__(problem)
+
+
 class HookError(Exception):
     """An exception inside a plugin's hook, or a result that the step cannot use.
 
@@ -27,10 +40,10 @@ class HookError(Exception):
         Whose code failed, and in which method.
     """
 
-    def __init__(self, plugin: str, hook: str, error: BaseException) -> None:
+    def __init__(self, plugin: str, hook: str, error: BaseException, before: str = "") -> None:
         self.plugin, self.hook = plugin, hook
         super().__init__(
-            f"{plugin}.{hook} raised {type(error).__name__}: {error}{_place(error, hook)}"
+            f"{plugin}.{hook} raised {type(error).__name__}: {error}{_place(error, hook)}{before}"
         )
 
 

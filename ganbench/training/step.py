@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ganbench.plugin import HALVES, Features, Half, Objective, Role, Trick
+from ganbench.training.culprit import explained
 from ganbench.training.errors import HookResultError, NotApplicableError
 from ganbench.training.halves import DiscriminatorUpdate, GeneratorUpdate
 from ganbench.training.hooks import overrides
@@ -104,11 +105,38 @@ class PairStep:
             Latents as drawn.
         """
         update = self._update(half, repeat)
-        loss = update.train(batch, z)
+        try:
+            loss = update.train(batch, z)
+        except Exception as error:
+            told = self._told(error, update, batch, z)
+            if told is error:
+                raise
+            raise told from error
         if update.checked and not is_traced():
             # Each result was looked at once; from now on the hooks are called bare.
             update.use_hooks(checked=False)
         return loss
+
+    def _told(
+        self,
+        error: Exception,
+        update: DiscriminatorUpdate | GeneratorUpdate,
+        batch: Tensor,
+        z: Tensor,
+    ) -> Exception:
+        """Return what to raise in place of an exception of an update: blamed, if it can be."""
+        context = self._parts.built.context
+        if not update.checked:
+            # The trial is over. Taken once more, the update shows if a result was unusable.
+            update.use_hooks(checked=True)
+            try:
+                update.train(batch, z)
+            except Exception as again:
+                told = explained(again, update.looking, self._parts.tricks, context)
+                if isinstance(told, HookResultError):
+                    return told
+            return error
+        return explained(error, update.looking, self._parts.tricks, context)
 
     def _update(self, half: Half, repeat: int) -> DiscriminatorUpdate | GeneratorUpdate:
         if (half, repeat) not in self._updates:

@@ -22,6 +22,7 @@ from ganbench.plugin import (
     Trick,
 )
 from ganbench.training.calls import CheckedHook
+from ganbench.training.culprit import expect_shape
 from ganbench.training.hooks import overrides
 from ganbench.training.networks import BuiltPair
 from ganbench.training.optimizers import set_gradients
@@ -124,12 +125,15 @@ class Update:
             Look at each result, and blame an unusable one on its trick.
         """
         self.checked = checked
+        self.looking: list[CheckedHook] = []
 
         def hooks(name: str, part: Part = "own") -> tuple[Hook, ...]:
             found = collect(self.parts.tricks, self._buffers[part], name)
             if not checked:
                 return found
-            return tuple((CheckedHook(hook, name), buffers) for hook, buffers in found)
+            looked_at = [(CheckedHook(hook, name), buffers) for hook, buffers in found]
+            self.looking += [hook for hook, _ in looked_at]
+            return tuple(looked_at)
 
         self._latent_hooks = hooks("transform_latent")
         self._image_hooks = {
@@ -185,12 +189,18 @@ class Update:
     def generate(self, z: Tensor, condition: Tensor | None) -> Tensor:
         """Return G's output."""
         generate = self.parts.generate
-        return generate(z) if condition is None else generate(z, condition)
+        made = generate(z) if condition is None else generate(z, condition)
+        if self.checked:
+            expect_shape("generator", made, (len(z), *self.parts.built.context.spec.shape))
+        return made
 
     def judge(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """Return D's logits of its inputs."""
         judge = self.parts.judge
-        return judge(x) if condition is None else judge(x, _repeated(condition, x))
+        logits = judge(x) if condition is None else judge(x, _repeated(condition, x))
+        if self.checked:
+            expect_shape("discriminator", logits, (len(x), 1))
+        return logits
 
     def judge_plainly(
         self, condition: Tensor | None, parameters: Functional | None = None
