@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from surface_trials import CPU, gate, make, trial
 from test_step import TwoLevels
-from test_surface import CPU, gate, make, trial
 
 from ganbench.config.model import Component, Latent
 from ganbench.plugin import Host, LatentSpec, OptimizerSpec, Uniform

@@ -1,0 +1,40 @@
+"""Tricks of a few lines, and tiny trials of them, for the tests of the hook surface."""
+
+import torch
+
+from ganbench.plugin import Host, Trick, TrickParameters
+from ganbench.testing import STEPS, tiny_config, tiny_data
+from ganbench.training import Trial, load, save
+
+CPU = torch.device("cpu")
+
+
+def make(name, **members):
+    return type(name, (Trick,), {"name": name, "neutral": TrickParameters(), **members})
+
+
+def trial(*classes, seed=3, **changes):
+    config = tiny_config({cls.name: {} for cls in classes}, **changes)
+    return Trial(config, seed, tiny_data(), Host(classes=classes), CPU)
+
+
+def resumed(*classes, folder, **changes):
+    whole, first, second = (trial(*classes, **changes) for _ in range(3))
+    whole.advance(STEPS)
+    first.advance(STEPS // 2)
+    save(first, folder / "trial.pt")
+    load(second, folder / "trial.pt")
+    second.advance(STEPS)
+    return whole, second
+
+
+def plan(*halves):
+    return make("planned", plan_updates=lambda self, step, updates, buf: halves)
+
+
+def gate(open_halves):
+    def gate_update(self, half, loss, buf):
+        assert loss.ndim == 0
+        return torch.tensor(half in open_halves)
+
+    return make("gate", gate_update=gate_update)
