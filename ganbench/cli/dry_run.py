@@ -12,6 +12,7 @@ from ganbench.cli.live import LiveMonitor
 from ganbench.cli.plain import PlainMonitor
 from ganbench.cli.session import refusal_of, shown
 from ganbench.cli.verdicts import box_for
+from ganbench.config.marks import DEFAULT
 from ganbench.config.text import flow
 from ganbench.report.words import count, duration
 from ganbench.study.archive import Archive
@@ -23,6 +24,11 @@ from ganbench.study.prepare import Prepared, prepare
 from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell, Record, complete_identities, read_records
 from ganbench.study.run_plan import RunPlan, cells_of
+
+QUESTION_NOTE = (
+    "note: that is a default question: the dataset, the factors or the design are not those that "
+    "the former one was about; `question:` in the study file, or --set question=…, asks another"
+)
 
 
 def show_plan(plan: RunPlan, replace: bool = False) -> None:
@@ -54,6 +60,8 @@ def show_plan(plan: RunPlan, replace: bool = False) -> None:
     missing = list({cell.identity: cell for cell in cells if cell.identity not in done}.values())
     seconds = estimate(missing, calibration.paces, plan, prepared)
     console.print(Text(plan.study.question.strip()))
+    if plan.origins["question"] == DEFAULT:
+        click.echo(QUESTION_NOTE)
     console.print(_table(prepared, cells, missing, calibration.failures, console))
     others = notice_of_others(records, missing, provenance(plan.devices[0]))
     if others is not None:

@@ -16,7 +16,9 @@ from ganbench.config.words import validate
 from ganbench.plugin import Host
 
 
-def check_study(raw: Mapping[str, Any], host: Host) -> tuple[dict[str, Any], list[Problem]]:
+def check_study(
+    raw: Mapping[str, Any], host: Host, quick: bool = False
+) -> tuple[dict[str, Any], list[Problem]]:
     """Validate a study and fill in its defaults.
 
     Parameters
@@ -24,6 +26,8 @@ def check_study(raw: Mapping[str, Any], host: Host) -> tuple[dict[str, Any], lis
     raw : mapping
         The study as plain values, without ``extends``.
     host : Host
+    quick : bool
+        The study is about to be made quick: its evaluations need not fit into its steps yet.
 
     Returns
     -------
@@ -54,7 +58,9 @@ def check_study(raw: Mapping[str, Any], host: Host) -> tuple[dict[str, Any], lis
         )
         problems += found
     resolved["evaluation"], found = _check_evaluation(raw, host, resolved["evaluation"])
-    problems += found + _check_steps(raw, setting, resolved["evaluation"], problems)
+    problems += found
+    if not quick:
+        problems += _check_steps(raw, setting, problems)
     return {name: resolved[name] for name in Study.model_fields}, problems
 
 
@@ -204,7 +210,6 @@ def _not_a_figure(primary: str, figures: Mapping[str, str], host: Host) -> str:
 def _check_steps(
     raw: Mapping[str, Any],
     setting: Mapping[str, Any],
-    evaluation: Mapping[str, Any],
     problems: list[Problem],
 ) -> list[Problem]:
     told = {problem.path for problem in problems}

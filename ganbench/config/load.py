@@ -6,7 +6,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from ganbench.config.check import check_study
-from ganbench.config.marks import Mark, Node, plain, walk
+from ganbench.config.marks import DEFAULT, Mark, Node, plain, walk
 from ganbench.config.model import Study
 from ganbench.config.problems import Path, Problem, StudyError, dotted
 from ganbench.config.quick import quicken
@@ -15,7 +15,6 @@ from ganbench.plugin import Host
 
 Marks = Mapping[Path, tuple[Mark, Node]]
 
-DEFAULT = "default"
 QUICK = "--quick"
 
 
@@ -65,7 +64,7 @@ def load_study(
     root, files, early = read_study(path, sets)
     marks = {at: (key, node) for at, key, node in walk(root)}
     raw = plain(root)
-    resolved, problems = check_study(raw, host)
+    resolved, problems = check_study(raw, host, quick)
     if early or problems:
         raise StudyError([*early, *_located(problems, marks)])
     changed: list[Path] = []

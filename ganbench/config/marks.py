@@ -34,6 +34,10 @@ _RESOLVERS: list[tuple[str, str, str]] = [
 ]
 
 
+DEFAULT = "default"
+"""The origin of what no file and no ``--set`` says."""
+
+
 @dataclass(frozen=True)
 class Mark:
     """Where something was written.
@@ -41,7 +45,7 @@ class Mark:
     Attributes
     ----------
     source : str
-        A file as the user knows it, or ``--set a.b=c``.
+        A file as the user knows it, ``--set a.b=c``, or `DEFAULT`.
     line, column : int
         Counted from 1; 0 where there are no lines.
     """

@@ -38,7 +38,7 @@ def quicken(resolved: dict[str, Any]) -> tuple[dict[str, Any], list[Path]]:
     put(study, "seeds", study["seeds"][:SEEDS], ("seeds",))
     put(study["baseline"], "steps", steps, ("baseline", "steps"))
     evaluation = study["evaluation"]
-    put(evaluation, "every", min(evaluation["every"], EVERY), ("evaluation", "every"))
+    put(evaluation, "every", min(evaluation["every"], EVERY, steps), ("evaluation", "every"))
     put(evaluation, "samples", min(evaluation["samples"], SAMPLES), ("evaluation", "samples"))
 
     def scaled(level: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ganbench.config.marks import MAX_BYTES, Entry, Node, parse
 from ganbench.config.merge import apply_set, merge
 from ganbench.config.problems import StudyError, quote
+from ganbench.config.question import settle_question
 
 _SHIPPED = "ganbench_studies"
 _MAX_CHAIN = 20
@@ -47,10 +48,11 @@ def read_study(path: Path | str, sets: Sequence[str]) -> tuple[Node, tuple[Path,
     """
     file = find_study(Path(path))
     root, files, problems = _chain(file, _label(file), ())
+    changed = root
     for text in sets:
-        root, more = apply_set(root, text)
+        changed, more = apply_set(changed, text)
         problems.extend(more)
-    return root, files, problems
+    return settle_question(root, changed), files, problems
 
 
 def find_study(path: Path, folder: Path | None = None) -> Path:
@@ -81,11 +83,13 @@ def find_study(path: Path, folder: Path | None = None) -> Path:
             raise StudyError([f"{path}: a folder, expected a study file"])
         if here.exists():
             raise StudyError([f"{path}: not a regular file, expected a study file"])
-        beside = [file.name for file in here.parent.glob("*.y*ml")] if here.parent.is_dir() else []
+        beside = here.parent.glob("*.y*ml") if here.parent.is_dir() else ()
+        # As it can be written there; of two of one stem the file, which goes before.
+        stems = {Path(name).stem: name for name in shipped}
+        stems |= {file.stem: (path.parent / file.name).as_posix() for file in beside}
     except OSError as error:
         raise StudyError([f"{quote(str(path))}: {error.strerror or error}"]) from None
     # Without suffixes: every file is alike in those.
-    stems = {Path(name).stem: name for name in [*(f"{name}.yaml" for name in shipped), *beside]}
     near = [stems[stem] for stem in difflib.get_close_matches(path.stem, stems, n=3)]
     if path.parent.name == "presets":
         near += difflib.get_close_matches(path.as_posix(), shipped, n=3)
@@ -103,7 +107,8 @@ def _label(file: Path) -> str:
     if absolute.is_relative_to(Path.cwd()):
         return absolute.relative_to(Path.cwd()).as_posix()
     if absolute.is_relative_to(shipped := _shipped_folder().absolute()):
-        return f"{_SHIPPED}/{absolute.relative_to(shipped).as_posix()}"
+        name = absolute.relative_to(shipped).with_suffix("").as_posix()
+        return f"{name} (shipped with ganbench)"
     return str(file)
 
 
@@ -117,7 +122,7 @@ def _chain(
     own = Node({key: item for key, item in root.value.items() if key != "extends"}, root.mark)
     base = _base_of(entry, file, (*above, file))
     parent, files, more = _chain(base, _label(base), (*above, file))
-    return merge(parent, own), (file, *files), problems + more
+    return settle_question(parent, merge(parent, own)), (file, *files), problems + more
 
 
 def _base_of(entry: Entry, file: Path, chain: tuple[Path, ...]) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.config.check import check_study
-from ganbench.config.load import DEFAULT
+from ganbench.config.marks import DEFAULT
 from ganbench.config.model import Study
 from ganbench.config.problems import Path as Key
 from ganbench.config.problems import dotted, quote

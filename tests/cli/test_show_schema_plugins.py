@@ -65,7 +65,7 @@ def test_show_prints_a_study_file_with_origins_and_arms():
     assert study["baseline"]["architecture"] == {"name": "dcgan-upsample", "width": 16}
     source = shipped_studies()["tricks"].read_text(encoding="utf-8").splitlines()
     number = next(i for i, line in enumerate(source, start=1) if line.strip().startswith("steps:"))
-    origin = f"ganbench_studies/tricks.yaml:{number}"
+    origin = f"tricks (shipped with ganbench):{number}"
     assert any(line.split()[:1] == ["steps:"] and line.endswith(f"# {origin}") for line in lines)
     assert any(line.split("#")[-1] == " --set seeds" for line in lines)
     assert any(line.endswith("# default") for line in lines)

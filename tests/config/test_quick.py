@@ -1,5 +1,8 @@
 """``--quick`` makes a study small, and changes nothing else."""
 
+import pytest
+
+from ganbench.config.problems import StudyError
 from ganbench.study.design import expand
 
 
@@ -26,3 +29,14 @@ def test_quick_keeps_the_proportion_of_a_steps_factor(load, host):
     quick = load(sets=["factors.steps=[600, 1200, 1]"], quick=True)
     assert quick.study.factors["steps"] == (40, 80, 1)
     assert len(expand(quick.study, host)) == 8
+
+
+@pytest.mark.parametrize("steps", [10, 50])
+def test_quick_brings_evaluations_into_fewer_steps_than_lie_between_them(load, host, steps):
+    # Without --quick it is a mistake: none but the last evaluation would take place.
+    sets = [f"baseline.steps={steps}", "evaluation.every=100"]
+    with pytest.raises(StudyError, match=f"expected at most baseline.steps, {steps}"):
+        load(sets=sets)
+    quick = load(sets=sets, quick=True)
+    assert quick.study.evaluation.every == min(steps, 20)
+    expand(quick.study, host)

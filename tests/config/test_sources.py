@@ -60,14 +60,15 @@ def test_a_missing_file_is_told_with_the_names_beside_it(folder, host):
 
 
 def test_a_missing_file_is_told_with_the_shipped_names(folder, host):
-    assert "'tricks" in failure("trick", host)
+    # Both can be written as they are told.
+    assert failure("tricksmnist", host).endswith("did you mean 'tricks-mnist' or 'tricks'?")
     assert "shipped studies: " in failure("nothing-like-it.yaml", host)
 
 
 @pytest.mark.parametrize("name", ["tricks", "tricks.yaml", "studies/tricks.yaml"])
 def test_a_shipped_study_is_found_by_its_name(folder, host, name):
     message = failure(name, host)  # This small host has none of its plugins.
-    assert message.startswith("ganbench_studies/tricks.yaml:")
+    assert message.startswith("tricks (shipped with ganbench):")
     assert shipped_studies()["tricks"].is_file()
 
 
@@ -79,7 +80,7 @@ def test_a_preset_is_found_by_its_name_with_its_folder(folder, host, name):
     (folder / "mine.yaml").write_text(f"extends: {name}\nname: mine\n")
     for path in (name, "mine.yaml"):
         message = failure(path, host)  # This small host has none of its plugins.
-        assert "ganbench_studies/presets/keras-dcgan.yaml:" in message
+        assert "presets/keras-dcgan (shipped with ganbench):" in message
     assert shipped_studies()["presets/keras-dcgan"].is_file()
 
 
@@ -185,6 +186,17 @@ def test_a_base_that_is_missing_is_told_at_extends(folder, host):
     message = failure("a.yaml", host)
     assert message.startswith("a.yaml:2:10: extends: goood.yaml: there is no such study file")
     assert "'good.yaml'" in message
+
+
+def test_a_shipped_base_that_is_misspelt_is_told_as_it_can_be_written(folder, host):
+    (folder / "a.yaml").write_text("name: a\nextends: trics\n")
+    assert "; did you mean 'tricks'" in failure("a.yaml", host)
+
+
+def test_a_file_in_another_folder_is_told_with_that_folder(folder, host, good):
+    (folder / "sub").mkdir()
+    (folder / "sub" / "mine.yaml").write_text(good)
+    assert failure("sub/min.yaml", host).endswith("did you mean 'sub/mine.yaml'?")
 
 
 def test_an_error_in_a_base_is_told_at_the_bases_line(folder, host):
