@@ -113,7 +113,8 @@ class Host:
     Parameters
     ----------
     files : sequence of Path
-        Plugin files, as given with ``--plugin``; one given twice is loaded once.
+        Plugin files, as given with ``--plugin``; one given twice is loaded once, and so is
+        one whose plugins are installed. What comes of it has the file as its source.
     entry_points : bool
         Load installed plugins; a test of a single plugin may turn that off.
     classes : sequence of type
@@ -140,8 +141,10 @@ class Host:
             for point in sorted(metadata.entry_points(group=hookspecs.PROJECT)):
                 source = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
                 self._add(_load_entry_point(point, source), point.name, source)
+        installed = self._installed_files()
         for file in self.files:
-            self._add(_load_file(file), str(file), str(file))
+            if file not in installed:
+                self._add(_load_file(file), str(file), str(file))
         for kind in BASES:
             for registered in self._collect(kind):
                 self._claim(registered)
@@ -188,6 +191,19 @@ class Host:
         self._manager.register(_ModuleClasses(module), f"{name} (classes)")
         self._sources[f"{name} (classes)"] = source
 
+    def _installed_files(self) -> set[Path | None]:
+        """Return the files of the modules, and of their plugins, that are loaded by now."""
+        if not self.files:
+            return set()
+        classes = (each.cls.__module__ for kind in BASES for each in self._collect(kind))
+        modules = [sys.modules.get(name) for name in classes]
+        return {_file_of(module) for module in [*modules, *self._manager.get_plugins()]}
+
+    def _source_of(self, cls: type[Any], source: str) -> str:
+        """Return where a class came from: its file, where that was given as one."""
+        file = _file_of(sys.modules.get(cls.__module__)) if self.files else None
+        return str(file) if file in self.files else source
+
     def _collect(self, kind: Kind) -> Iterator[Registered]:
         hook = getattr(self._manager.hook, f"register_{kind}s")
         seen: set[type[Any]] = set()
@@ -198,7 +214,7 @@ class Host:
                     seen.add(cls)
                     _check_class(kind, cls, source)
                     builtin = cls.__module__.startswith("ganbench_plugins.")
-                    yield Registered(kind, cls.name, cls, source, builtin)
+                    yield Registered(kind, cls.name, cls, self._source_of(cls, source), builtin)
 
     def _claim_class(self, cls: type[Any]) -> None:
         kinds = [kind for kind, base in BASES.items() if issubclass(cls, base)]
@@ -259,6 +275,11 @@ class _ModuleClasses:
     @hookspecs.hookimpl
     def register_metrics(self) -> Sequence[type[Metric]]:
         return self._of("metric")
+
+
+def _file_of(module: Any) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve() if isinstance(file, str) else None
 
 
 def _load_entry_point(point: metadata.EntryPoint, source: str) -> ModuleType:

@@ -115,18 +115,36 @@ def test_the_schema_is_valid_and_has_a_plugin_files_parameters():
     assert not validator.is_valid(study)
 
 
-def test_plugins_lists_every_kind_with_a_line_each():
+def test_plugins_lists_every_kind_with_a_line_for_each_that_fits(monkeypatch):
     output = run("plugins", "--plugin", "idle.py")
-    for kind in ("architecture", "objective", "trick", "dataset", "extractor", "metric"):
-        assert kind in output
-    row = next(line for line in output.splitlines() if " idle " in line)
-    assert "Do nothing at all." in row
-    assert "idle.py" in row
-    assert any("built-in" in line and "batch_norm" in line for line in output.splitlines())
-    assert max(map(len, output.splitlines())) <= 80
+    lines = output.splitlines()
+    for kind in ("architectures", "objectives", "tricks", "datasets", "extractors", "metrics"):
+        assert any(line.startswith(f"{kind} (") for line in lines)
+    row = next(line for line in lines if line.split()[:1] == ["idle"])
+    assert row.endswith(" Do nothing at all [idle.py]")
+    (batch_norm,) = [line for line in lines if line.split()[:1] == ["batch_norm"]]
+    assert "[" not in batch_norm
+    assert max(map(len, lines)) <= 80
+    monkeypatch.setenv("COLUMNS", "130")
+    plugins = json.loads(run("plugins", "--json"))
+    # Besides: 6 headings, an empty line, a hint; and room for some that say more than a line.
+    assert len(run("plugins").splitlines()) < len(plugins) + 8 + 6
 
 
-def test_plugins_lists_one_kind():
+@pytest.mark.parametrize("arguments", [["tricks"], ["trick"], ["--kind", "trick"]])
+def test_plugins_lists_one_kind_alone(arguments):
+    lines = run("plugins", *arguments).splitlines()
+    assert lines[0].startswith("tricks (")
+    assert any(line.split()[:1] == ["batch_norm"] for line in lines)
+    assert not any(line.split()[:1] == ["mlp"] for line in lines)
+
+
+def test_a_plugin_that_is_named_like_a_kind_is_shown(folder):
+    (folder / "idle.py").write_text(TRICK.replace('"idle"', '"metric"'))
+    assert run("plugins", "metric", "--plugin", "idle.py").startswith("metric  trick · ")
+
+
+def test_plugins_gives_one_kind_as_json():
     listed = json.loads(run("plugins", "--kind", "objective", "--json"))
     assert {plugin["kind"] for plugin in listed} == {"objective"}
     assert "non-saturating" in {plugin["name"] for plugin in listed}
@@ -154,8 +172,16 @@ def test_every_card_fits_in_80_columns():
 def test_an_unknown_plugin_is_told_with_the_nearest_name():
     with pytest.raises(GanbenchError, match="did you mean 'batch_norm'"):
         run("plugins", "batchnorm")
-    with pytest.raises(GanbenchError, match="no dataset has the name 'mlp'"):
+    with pytest.raises(GanbenchError) as caught:
         run("plugins", "mlp", "--kind", "dataset")
+    assert str(caught.value) == (
+        "no dataset has the name 'mlp'; `ganbench plugins datasets` lists them"
+    )
+    with pytest.raises(GanbenchError) as caught:
+        run("plugins", "nosuch")
+    assert str(caught.value) == "no plugin has the name 'nosuch'; `ganbench plugins` lists them"
+    with pytest.raises(GanbenchError, match="'batch_norm' or 'spectral_norm' or 'virtual_batch_n"):
+        run("plugins", "norm")
 
 
 @pytest.mark.parametrize("name", ["show", "schema", "plugins"])
@@ -179,7 +205,7 @@ def test_help_needs_no_torch(name):
     [
         (["show", "trixx"], "error: trixx: there is no such study file"),
         (["show", "bad.yaml"], "error: bad.yaml:1:1: nam: unknown key, did you mean 'name'?"),
-        (["plugins", "mlpp"], "error: no plugin has the name 'mlpp', did you mean 'mlp'?"),
+        (["plugins", "mlpp"], "error: no plugin has the name 'mlpp'; did you mean 'mlp'?"),
         (["schema", "--plugin", "none.py"], "none.py: there is no such plugin file"),
     ],
 )

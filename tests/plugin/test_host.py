@@ -1,5 +1,6 @@
 """The host: entry points, files, clashes and near misses."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,71 @@ def test_observers_of_a_file_are_called(file):
     host.hook.on_trial_end(arm="baseline", seed=1, outcome="complete")
     (module,) = [p for p in host._manager.get_plugins() if hasattr(p, "seen")]
     assert module.seen == [("baseline", 1, "complete")]
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution whose entry point is its package, and its trick in a module."""
+
+    def install(hook: str) -> Path:
+        package = tmp_path / "site" / "my_tricks"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(hook)
+        (package / "names.py").write_text("NAME = 'mine'\n")
+        # Loaded as a file of its own it would have no package to import from.
+        text = MINE.replace('"mine"', "NAME")
+        (package / "trick.py").write_text(text.replace("class Mine", f"{RELATIVE}class Mine"))
+        information = tmp_path / "site" / "my_tricks-1.2.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text("Name: my-tricks\nVersion: 1.2\n")
+        point = "my_tricks.trick" if not hook else "my_tricks"
+        (information / "entry_points.txt").write_text(f"[ganbench]\nmine = {point}\n")
+        monkeypatch.syspath_prepend(package.parent)
+        for name in ("my_tricks", "my_tricks.trick", "my_tricks.names"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        return package / "trick.py"
+
+    yield install
+    for name in ("my_tricks", "my_tricks.trick", "my_tricks.names"):
+        sys.modules.pop(name, None)
+
+
+RELATIVE = "from .names import NAME\n\n"
+HOOK = """
+from ganbench.plugin import hookimpl
+from my_tricks.trick import Mine
+
+@hookimpl
+def register_tricks():
+    return [Mine]
+"""
+
+
+@pytest.mark.parametrize("hook", ["", HOOK], ids=["named", "registered by a hook"])
+def test_a_file_that_an_installed_distribution_provides_is_no_second_plugin(install, hook):
+    path = install(hook)
+    assert Host().find("trick", "mine").source == "my-tricks 1.2"
+    host = Host([path])
+    assert host.find("trick", "mine").source == str(path.resolve())
+    assert host.find("trick", "mine").cls.__module__ == "my_tricks.trick"
+
+
+def test_a_file_of_a_name_that_is_installed_from_elsewhere_is_still_an_error(install, file):
+    install("")
+    with pytest.raises(PluginError, match=r"'mine': my-tricks 1\.2 and .*my_trick\.py; rename"):
+        Host([file(MINE)])
+
+
+def test_observers_of_an_installed_file_are_called_once(install):
+    path = install("")
+    with path.open("a") as text:
+        text.write(
+            "from ganbench.plugin import hookimpl\nseen = []\n"
+            "@hookimpl\ndef on_trial_end(arm, seed, outcome):\n    seen.append(arm)\n"
+        )
+    host = Host([path])
+    host.hook.on_trial_end(arm="baseline", seed=1, outcome="complete")
+    assert sys.modules["my_tricks.trick"].seen == ["baseline"]
 
 
 def test_two_plugins_of_one_name_are_an_error_that_names_both(file):
