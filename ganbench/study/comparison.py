@@ -78,9 +78,10 @@ class Comparison:
         Seconds a step as a ratio to the baseline's: median over the seeds.
     left_out : int
         Seeds of the study that give no pair: failed, pending, or both trials rank last.
-    seeds_needed : int or None
-        For an inconclusive arm: how many seeds in all would settle it, if what was observed
-        is the truth; None if over 200, or if the question does not arise.
+    seeds_for_effect, seeds_for_margin : int or None
+        For an inconclusive arm: how many seeds in all would probably show an effect of the size
+        seen, and how many that it lies within the margin, if what was observed is the truth;
+        None if over 200, if the question does not arise, or in a quick run.
     """
 
     arm: str
@@ -100,5 +101,6 @@ class Comparison:
     seconds_per_step: float | None
     cost: float | None
     left_out: int
-    seeds_needed: int | None = None
+    seeds_for_effect: int | None = None
+    seeds_for_margin: int | None = None
     levels: Mapping[str, Any] = field(default_factory=dict)

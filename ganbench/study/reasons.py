@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import log1p
 
 from ganbench.study.comparison import Effect
 from ganbench.study.planning import MOST_SEEDS
@@ -20,8 +21,9 @@ class Census:
         Of the study.
     ours, theirs : mapping of str to int
         Trials of the arm and of the baseline by outcome.
-    undefined : int
-        Complete trials of the arm that ended without a finite figure, and rank last.
+    undefined, their_undefined : int
+        Complete trials of the arm, and of the baseline, that ended without a finite figure, and
+        rank last.
     both_last : int
         Seeds at which both the arm and the baseline rank last, so that there is no pair.
     """
@@ -31,6 +33,7 @@ class Census:
     ours: Mapping[Outcome, int]
     theirs: Mapping[Outcome, int]
     undefined: int
+    their_undefined: int
     both_last: int
 
     def why_too_few(self) -> str:
@@ -42,39 +45,76 @@ class Census:
             for cause in causes
             if counts[cause]
         ]
-        if self.both_last:
-            parts.append(self._both_last())
+        parts += self._ranked_last()
         return "; ".join(parts) or "a verdict needs two seeds, and the study has one"
 
     def annotated(self, reason: str) -> str:
-        """Return a verdict's reason with what the reader must know of trials that rank last."""
-        parts = [reason]
-        if self.undefined:
-            trials = "1 trial" if self.undefined == 1 else f"{self.undefined} trials"
-            rank = "ranks" if self.undefined == 1 else "rank"
-            parts.append(f"{trials} ended without a finite {self.figure} and {rank} last")
+        """Return a verdict's reason after what the reader must know of trials that rank last."""
+        return "; ".join([*self._ranked_last(), reason])
+
+    def own(self) -> str:
+        """Say how many of the arm's own trials rank last, and why; empty if none does."""
+        return "; ".join(self._of("", self.ours["diverged"], self.undefined))
+
+    def _ranked_last(self) -> list[str]:
+        parts = self._of("", self.ours["diverged"], self.undefined)
+        parts += self._of("the baseline ", self.theirs["diverged"], self.their_undefined)
         if self.both_last:
-            parts.append(self._both_last())
-        return "; ".join(parts)
+            parts.append(
+                f"where both rank last ({self._seeds(self.both_last)}), nothing can be compared"
+            )
+        return parts
 
-    def _both_last(self) -> str:
-        return (
-            f"at {self.both_last} of {self.seeds} seeds neither the arm nor the baseline has a "
-            f"finite {self.figure}, and nothing can be compared"
-        )
+    def _of(self, owner: str, diverged: int, undefined: int) -> list[str]:
+        """Return a clause on trials that diverged, and one on those without a figure."""
+        parts = []
+        if diverged:
+            parts.append(f"{owner}diverged at {self._seeds(diverged)}, and ranks last there")
+        if undefined:
+            parts.append(
+                f"{owner}ended without a finite {self.figure} at {self._seeds(undefined)}, and "
+                "ranks last there"
+            )
+        return parts
+
+    def _seeds(self, amount: int) -> str:
+        if amount < self.seeds:
+            return f"{amount} of {self.seeds} seeds"
+        return "its only seed" if amount == 1 else f"all {amount} seeds"
 
 
-def why_inconclusive(effect: Effect, p_holm: float, alpha: float, needed: int | None) -> str:
-    """Say what an inconclusive arm lacks, and how many seeds would probably settle it."""
+def why_inconclusive(effect: Effect, p_holm: float, alpha: float) -> str:
+    """Say what an inconclusive arm lacks."""
     if effect.low <= 0 <= effect.high:
-        why = "the interval holds both better and worse"
-    elif p_holm >= alpha:
-        why = f"the corrected test does not reach {alpha:g}"
-    else:
-        why = "interval and test disagree"
-    pairs = len(effect.differences)
-    if needed is None:
-        return f"{why}; over {MOST_SEEDS} seeds would be needed"
-    more = needed - pairs
-    seeds = "1 more seed" if more == 1 else f"{more} more seeds"
-    return f"{why}; about {seeds} would be needed ({needed} in all)"
+        return "the interval holds both better and worse"
+    if p_holm >= alpha:
+        return f"the corrected test does not reach {alpha:g}"
+    return "interval and test disagree"
+
+
+def more_seeds(
+    effect: Effect, margin: float, for_effect: int | None, for_margin: int | None
+) -> str:
+    """Say how many seeds would probably settle an arm: one number for each way that is open.
+
+    An effect that was seen outside the margin is not to be shown to lie within it.
+
+    Parameters
+    ----------
+    effect : Effect
+        As observed.
+    margin : float in (0, 1)
+    for_effect, for_margin : int or None
+        In all; None if over ``MOST_SEEDS``.
+    """
+
+    def about(needed: int | None) -> str:
+        if needed is None:
+            return f"over {MOST_SEEDS} seeds"
+        return f"about {needed} seeds ({needed - len(effect.differences)} more)"
+
+    shown = f"to show an effect of the size seen would take {about(for_effect)}"
+    inside = log1p(-margin) < effect.estimate < log1p(margin)
+    if effect.method == "signed rank" or not inside:
+        return shown
+    return f"{shown}; that it lies within the margin of ±{margin:.0%}, {about(for_margin)}"

@@ -35,7 +35,7 @@ from ganbench.study.paired import (
     wilson_interval,
 )
 from ganbench.study.planning import seeds_for_margin, seeds_for_power
-from ganbench.study.reasons import Census, why_inconclusive
+from ganbench.study.reasons import Census, more_seeds, why_inconclusive
 from ganbench.study.results import ArmResult, Outcome, StudyResults, TrialResult
 
 Reading = Callable[[TrialResult], float | None]
@@ -56,7 +56,14 @@ def compare(results: StudyResults) -> tuple[Comparison, ...]:
     ]
     itself = _describe(results, baseline, baseline, alpha)
     first = replace(
-        itself, effect=None, best=None, area=None, verdict="baseline", left_out=0, cost=None
+        itself,
+        effect=None,
+        best=None,
+        area=None,
+        verdict="baseline",
+        reason=_census(results, baseline).own(),
+        left_out=0,
+        cost=None,
     )
     return (first, *judged)
 
@@ -197,12 +204,18 @@ def _judge(
         verdict: Verdict = "helps" if effect.high < 0 else "hurts"
         text = "interval and corrected test agree"
         return replace(row, verdict=verdict, reason=census.annotated(text))
-    needed = _seeds_needed(effect, alpha, family, margin)
+    found, within = _seeds_needed(effect, alpha, family, margin)
+    if results.quick:
+        found = within = None
+        advice = "a quick run cannot tell how many seeds would settle it"
+    else:
+        advice = more_seeds(effect, margin, found, within)
     return replace(
         row,
         verdict="inconclusive",
-        reason=census.annotated(why_inconclusive(effect, p_holm, alpha, needed)),
-        seeds_needed=needed,
+        reason=census.annotated(f"{why_inconclusive(effect, p_holm, alpha)}; {advice}"),
+        seeds_for_effect=found,
+        seeds_for_margin=within,
     )
 
 
@@ -214,13 +227,16 @@ def _census(results: StudyResults, arm: ArmResult) -> Census:
     def last(trials: Mapping[int, TrialResult]) -> set[int]:
         return {s for s, t in trials.items() if _logarithm(t, lambda t: t.final(figure)) == inf}
 
-    complete = {seed for seed, trial in ours.items() if trial.outcome == "complete"}
+    def complete(trials: Mapping[int, TrialResult]) -> set[int]:
+        return {seed for seed, trial in trials.items() if trial.outcome == "complete"}
+
     return Census(
         figure=figure,
         seeds=len(results.seeds),
         ours=_count_outcomes(results, arm, ours),
         theirs=_count_outcomes(results, results.arms[0], theirs),
-        undefined=len(last(ours) & complete),
+        undefined=len(last(ours) & complete(ours)),
+        their_undefined=len(last(theirs) & complete(theirs)),
         both_last=len(last(ours) & last(theirs)),
     )
 
@@ -233,24 +249,26 @@ def _equivalent(effect: Effect, alpha: float, margin: float) -> bool:
     return equivalence_test(list(effect.differences.values()), low, high) < alpha
 
 
-def _seeds_needed(effect: Effect, alpha: float, family: int, margin: float) -> int | None:
-    """Return how many seeds in all would settle an arm, were the truth as observed.
+def _seeds_needed(
+    effect: Effect, alpha: float, family: int, margin: float
+) -> tuple[int | None, int | None]:
+    """Return how many seeds in all would settle an arm in either way, were the truth as observed.
 
-    Either the test finds the effect with 80 % power at the strictest step of Holm's method,
-    or the interval fits into the margin: whichever takes fewer. With diverged trials there
-    is no standard deviation, so their signed ranks stand for the differences (Conover &
-    Iman, 1981), and only the first way is open.
+    The first find the effect with 80 % power at the strictest step of Holm's method; with the
+    second the interval fits into the margin. With diverged trials there is no standard
+    deviation, so their signed ranks stand for the differences (Conover & Iman, 1981), and only
+    the first way is open.
     """
     differences = list(effect.differences.values())
     ranked = effect.method == "signed rank"
     values = [float(rank) for rank in signed_ranks(differences)] if ranked else differences
     mean, deviation = fmean(values), stdev(values)
     size = abs(mean) / deviation if deviation > 0 else (inf if mean else 0.0)
-    counts = [seeds_for_power(size, alpha / family)]
-    if not ranked:
-        count = seeds_for_margin(mean, deviation, alpha, margin)
-        # The exact equivalence test over n pairs gives no p below 1 / 2^n.
-        fewest = int(-log2(alpha)) + 1
-        counts.append(None if count is None else max(count, fewest))
-    found = [max(count, len(values) + 1) for count in counts if count is not None]
-    return min(found) if found else None
+    found = seeds_for_power(size, alpha / family)
+    within = None if ranked else seeds_for_margin(mean, deviation, alpha, margin)
+    # The exact equivalence test over n pairs gives no p below 1 / 2^n.
+    least = max(len(values), int(-log2(alpha))) + 1
+    return (
+        None if found is None else max(found, len(values) + 1),
+        None if within is None else max(within, least),
+    )

@@ -32,6 +32,7 @@ def test_an_arm_that_always_diverges_hurts_without_limit():
     arm = [trial("arm", s, outcome="diverged") for s in seeds]
     row = compare(study_of({"baseline": base, "arm": arm}, seeds))[1]
     assert row.verdict == "hurts"
+    assert row.reason.startswith("diverged at all 10 seeds, and ranks last there; ")
     assert (row.effect.low, row.effect.high) == (inf, inf)
     assert relative_change(row.effect.estimate) == inf
 
@@ -42,7 +43,10 @@ def test_arms_that_diverge_wherever_the_baseline_does_get_no_verdict():
     arm = [trial("arm", s, outcome="diverged") for s in seeds]
     row = compare(study_of({"baseline": base, "arm": arm}, seeds))[1]
     assert (row.verdict, row.effect, row.left_out) == ("n/a", None, 10)
-    assert "at 10 of 10 seeds neither the arm nor the baseline has a finite fid" in row.reason
+    assert row.reason == (
+        "diverged at all 10 seeds, and ranks last there; the baseline diverged at all 10 seeds, "
+        "and ranks last there; where both rank last (all 10 seeds), nothing can be compared"
+    )
 
 
 def test_a_pair_in_which_both_diverged_says_nothing_about_size():
@@ -55,7 +59,7 @@ def test_a_pair_in_which_both_diverged_says_nothing_about_size():
     # Four pairs give an equivalence test no p below 1 / 2^4, which is above 0.05.
     assert sorted(row.effect.differences) == [0, 1, 2, 3]
     assert row.verdict == "inconclusive"
-    assert "at 6 of 10 seeds neither" in row.reason
+    assert "where both rank last (6 of 10 seeds), nothing can be compared" in row.reason
 
 
 @pytest.mark.parametrize("lost", [None, inf, float("nan")])
@@ -73,7 +77,9 @@ def test_a_complete_trial_without_a_finite_figure_ranks_last(lost):
     assert [row.effect.differences[s] for s in (7, 8, 9)] == [inf] * 3
     assert row.effect.p == sign_flip_test([-1, -2, -3, -4, -5, -6, -7, 9, 9, 9])[0]
     assert (row.verdict, row.left_out) == ("inconclusive", 0)
-    assert "3 trials ended without a finite fid and rank last" in row.reason
+    assert row.reason.startswith(
+        "ended without a finite fid at 3 of 10 seeds, and ranks last there; "
+    )
 
 
 def test_a_figure_of_zero_ranks_first():
@@ -87,6 +93,16 @@ def test_a_figure_of_zero_ranks_first():
     equal = [trial("baseline", s, fid=0.0) for s in seeds]
     row = compare(study_of({"baseline": equal, "arm": both}, seeds))[1]
     assert (row.effect.estimate, row.verdict) == (0.0, "no effect")
+
+
+def test_a_baseline_that_diverged_says_so_in_its_own_row_and_in_the_others():
+    seeds = range(8)
+    base = [trial("baseline", s, outcome="diverged") for s in range(3)]
+    base += [trial("baseline", s, BASE[s]) for s in range(3, 8)]
+    arm = [trial("arm", s, scaled(0.5)[s]) for s in seeds]
+    first, row = compare(study_of({"baseline": base, "arm": arm}, seeds))
+    assert first.reason == "diverged at 3 of 8 seeds, and ranks last there"
+    assert row.reason.startswith(f"the baseline {first.reason}; ")
 
 
 def test_failed_and_pending_trials_leave_their_pair_out_and_are_counted():

@@ -1,6 +1,7 @@
 """Verdicts, and what stands beside them: against arithmetic, and against simulated studies."""
 
-from math import inf
+from dataclasses import replace
+from math import exp, inf
 
 import numpy as np
 import pytest
@@ -41,17 +42,37 @@ def test_an_arm_equal_to_the_baseline_has_no_effect():
     assert "does nothing at all" in row.reason
 
 
-def test_a_noisy_arm_is_inconclusive_and_says_how_many_seeds_would_settle_it():
-    noisy = compare(from_finals(baseline=BASE, noisy=scaled(0.93, 8)))[1]
-    assert noisy.verdict == "inconclusive"
-    assert noisy.seeds_needed is None or noisy.seeds_needed > 10
-    # sd of the differences .04 around 0: the interval fits into 5 % as soon as n reaches
-    # the count that the margin asks for.
-    short = from_finals(baseline=BASE[:3], arm=scaled(1.0, 1.5)[:3])
-    row = compare(short)[1]
-    assert row.verdict == "inconclusive"
-    assert row.seeds_needed > 3
-    assert f"{row.seeds_needed} in all" in row.reason
+def from_changes(*changes):
+    """Return results of one arm whose logarithms differ from the baseline's by ``changes``."""
+    return from_finals(baseline=[20.0] * len(changes), arm=[20 * exp(x) for x in changes])
+
+
+def test_an_inconclusive_arm_outside_the_margin_says_how_many_seeds_would_show_its_effect():
+    # Mean .2, standard deviation .2: one deviation, which a t test at .05 finds with 80 %
+    # power from 10 pairs (Cohen's tables). That it is under 5 % no number of seeds can show.
+    row = compare(from_changes(0.0, 0.2, 0.4))[1]
+    assert (row.verdict, row.seeds_for_effect, row.seeds_for_margin) == ("inconclusive", 10, None)
+    assert "effect of the size seen would take about 10 seeds (7 more)" in row.reason
+    assert "margin" not in row.reason
+
+
+def test_an_inconclusive_arm_inside_the_margin_has_two_numbers_and_each_says_what_for():
+    # Mean 0, standard deviation .04. The interval fits into log(.95) to log(1.05) when
+    # t(n - 1) * .04 / sqrt(n) < .04879: with 5 pairs 2.776 * .04 / 2.236 = .0497, with 6
+    # 2.571 * .04 / 2.449 = .0420. No number of seeds shows an effect of nothing.
+    row = compare(from_changes(-0.04, 0.0, 0.04))[1]
+    assert (row.verdict, row.seeds_for_effect, row.seeds_for_margin) == ("inconclusive", None, 6)
+    assert row.reason.endswith(
+        "to show an effect of the size seen would take over 200 seeds; that it lies within the "
+        "margin of ±5%, about 6 seeds (3 more)"
+    )
+
+
+def test_a_quick_run_gives_no_advice_on_seeds():
+    row = compare(replace(from_changes(0.0, 0.2, 0.4), quick=True))[1]
+    assert (row.verdict, row.seeds_for_effect, row.seeds_for_margin) == ("inconclusive", None, None)
+    assert "about" not in row.reason
+    assert "a quick run cannot tell" in row.reason
 
 
 def test_five_seeds_never_give_a_verdict_of_help():
