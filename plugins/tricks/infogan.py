@@ -21,7 +21,8 @@ Technical details and trade-offs
     *Figures.* ``code_error``: the category that Q finds likeliest for each real image, each
     category taken for the class that is most frequent in it, and the share of images of other
     classes. ``code_error_one_to_one`` allows each class one category at most (the best such
-    matching). Chance is a little under, and about, one minus the share of the largest class.
+    matching). Beside each stands its chance level: the same for categories shuffled among the
+    images, which is a little under one minus the share of the largest class.
     Of larger data sets 10,000 images are looked at, spread evenly; data without labels have
     no such figures. ``categorical_information`` and ``continuous_information``: L_I in nats over
     2,000 fakes of the current G. The first can reach ``categorical_ceiling``, ln K; the second,
@@ -95,6 +96,9 @@ class InfoGAN(Trick):
         "code_error": "share of the labelled training images that Q puts into a category of "
         "another class, each category taken for its most frequent class; 0 is best",
         "code_error_one_to_one": "the same, with at most one category for each class",
+        "code_error_chance": "`code_error` of the same categories shuffled among the images: "
+        "what a code gets that says nothing of the classes",
+        "code_error_one_to_one_chance": "`code_error_one_to_one` of the same shuffled categories",
         "categorical_information": "lower bound on the mutual information of the categorical code "
         "and generated images, in nats; at most `categorical_ceiling`, the code's entropy",
         "categorical_ceiling": "entropy of the categorical code, in nats",
@@ -177,7 +181,9 @@ class InfoGAN(Trick):
         if not buf.modules:
             return {}
         with _evaluating(buf.modules["q"]):
-            return {**self._errors(ctx, buf), **self._information(ctx, buf)}
+            # In this order the shuffle of the errors draws last.
+            information = self._information(ctx, buf)
+            return {**self._errors(ctx, buf), **information}
 
     def draw_pictures(
         self, ctx: BuildContext, sampler: Sampler, buf: Buffers
@@ -193,6 +199,7 @@ class InfoGAN(Trick):
                 _grid(ctx.pair, z, columns, sampler),
                 "Each column is a category of the code; each row has the same noise and the "
                 "same continuous codes throughout.",
+                row_labels=tuple(f"noise {row + 1}" for row in range(ROWS)),
                 column_labels=tuple(str(category) for category in range(classes)),
             )
         for coordinate in range(self.parameters.continuous):
@@ -241,8 +248,17 @@ class InfoGAN(Trick):
             images, condition = ctx.real_batch(indices)
             features = _features_of(ctx.discriminator, images, condition)
             found.append(self._told(buf.modules["q"](features))[0].argmax(1))
-        majority, one_to_one = matching_errors(torch.cat(found), labels[chosen], classes)
-        return {"code_error": majority, "code_error_one_to_one": one_to_one}
+        told, known = torch.cat(found), labels[chosen]
+        stream = buf.generator
+        order = torch.randperm(count, generator=stream, device=stream.device).to(told.device)
+        majority, one_to_one = matching_errors(told, known, classes)
+        chance, one_to_one_chance = matching_errors(told[order], known, classes)
+        return {
+            "code_error": majority,
+            "code_error_chance": chance,
+            "code_error_one_to_one": one_to_one,
+            "code_error_one_to_one_chance": one_to_one_chance,
+        }
 
     def _information(self, ctx: BuildContext, buf: Buffers) -> dict[str, float]:
         generator = cast(nn.Module, ctx.generator)
@@ -288,7 +304,7 @@ class InfoGAN(Trick):
             _grid(ctx.pair, z, columns, sampler),
             f"From left to right continuous code {coordinate + 1} goes from -2 to 2; it was "
             f"trained between -1 and 1. Each row is {each}.",
-            row_labels=tuple(str(row) for row in range(len(own))) if classes else (),
+            row_labels=tuple(f"category {row}" for row in range(len(own))) if classes else (),
             column_labels=tuple(f"{value:g}" for value in values.tolist()),
         )
 

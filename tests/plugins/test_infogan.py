@@ -193,6 +193,27 @@ def test_the_error_is_that_of_the_categories_that_q_finds_in_the_data():
     assert figures["infogan.code_error"] <= figures["infogan.code_error_one_to_one"] <= 1
 
 
+class KnowsAll(nn.Module):
+    """A Q that tells the class of each of the forty images, and nothing of anything else."""
+
+    def forward(self, features):
+        told = torch.zeros(len(features), 4)
+        if len(features) == 40:
+            told[torch.arange(40), torch.arange(40) % 4] = 1.0
+        return told
+
+
+def test_beside_an_error_stands_what_a_code_gets_that_says_nothing_of_the_classes():
+    one = trial(categorical=4, continuous=0)
+    one.pairs[0].buffers["infogan"].modules["q"] = KnowsAll()
+    figures = one.extra_figures()
+    for name in ("infogan.code_error", "infogan.code_error_one_to_one"):
+        assert figures[name] == 0
+        # Ten images of each of four classes: at best a category's own class is a little over
+        # a quarter of it by chance.
+        assert 0.5 < figures[f"{name}_chance"] < 0.75
+
+
 def test_evaluating_leaves_no_trace():
     looked, blind = trial(), trial()
     looked.advance(2)
@@ -213,7 +234,13 @@ def test_without_labels_there_is_no_error_to_report():
 @pytest.mark.parametrize(
     ("infogan", "expected"),
     [
-        ({"continuous": 0}, {"code_error", "code_error_one_to_one", "categorical"}),
+        (
+            {"continuous": 0},
+            {
+                *("code_error", "code_error_chance", "categorical"),
+                *("code_error_one_to_one", "code_error_one_to_one_chance"),
+            },
+        ),
         ({"categorical": 0}, {"continuous"}),
     ],
 )
@@ -232,6 +259,7 @@ def test_the_pictures_vary_one_code_at_a_time():
     assert pictures["infogan.categories"].images.shape == (8, 3, 3, 8, 8)
     traversal = pictures["infogan.continuous-2"]
     assert traversal.images.shape == (3, 9, 3, 8, 8)
+    assert traversal.row_labels == ("category 0", "category 1", "category 2")
     assert traversal.column_labels == ("-2", "-1.5", "-1", "-0.5", "0", "0.5", "1", "1.5", "2")
     generator = one.pairs[0].pair.generator.eval()
     z = one._evaluating._latents(8)["main"][:1].clone()
