@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ganbench.cli import words
 from ganbench.cli.live import LiveMonitor
 from ganbench.cli.plain import PlainMonitor
 from ganbench.cli.session import refusal_of, shown
@@ -25,6 +26,8 @@ from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell, Record, complete_identities, read_records
 from ganbench.study.run_plan import RunPlan, cells_of
 
+LEAST_ROOM = 20
+"""Columns of an arm's name."""
 QUESTION_NOTE = (
     "note: that is a default question: the dataset, the factors or the design are not those that "
     "the former one was about; `question:` in the study file, or --set question=…, asks another"
@@ -86,8 +89,9 @@ def _table(
     console: Console,
 ) -> Table:
     table = Table(box=box_for(console), header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("arm")
-    table.add_column("what changes")
+    room = max(console.width * 2 // 5, LEAST_ROOM)
+    table.add_column("arm", no_wrap=True)
+    table.add_column("what changes", overflow="fold")
     table.add_column("seeds", overflow="fold")
     every = Counter(cell.arm for cell in cells)
     left = Counter(cell.arm for cell in cells if cell.identity in {c.identity for c in missing})
@@ -101,7 +105,7 @@ def _table(
             state = f"{left[arm.name]} to run, {every[arm.name] - left[arm.name]} done"
         else:
             state = f"{left[arm.name]} to run"
-        table.add_row(Text(arm.name), Text(changes), Text(state))
+        table.add_row(Text(words.folded(arm.name, room)), Text(changes), Text(state))
     return table
 
 

@@ -172,7 +172,7 @@ def _conclude(plan: RunPlan, outcome: Outcome, results: StudyResults, console: C
     if outcome.stopped:
         click.echo(f"given up: {outcome.stopped}")
     if done < len(results.trials):
-        click.echo(f"{done} of {len(results.trials)} trials are done; go on with: {plan.command}")
+        click.echo(words.rest_line(results, plan.command))
     click.echo(f"report: {shown(plan.report / 'index.html')}")
 
 

@@ -1,23 +1,42 @@
 """The verdict table on the terminal."""
 
+from collections.abc import Sequence
+
 from rich.box import ASCII, SIMPLE, Box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ganbench.report.words import verdict_rows
+from ganbench.cli.words import folded
+from ganbench.report.words import VerdictRow, verdict_rows
 from ganbench.study.results import StudyResults
 
 STYLES = {"helps": "green", "hurts": "red", "baseline": "dim", "n/a": "dim"}
 ROOMY = 96
 """Columns from which on the cost is shown too; the report shows it in any case."""
+HEAD = "arm"
+NARROWEST = 12
+"""Columns of a name, at least."""
+UNBOUNDED = 10_000
 
 
 def print_verdicts(results: StudyResults, console: Console) -> None:
     """Print one line an arm: the change, its interval, and what that means."""
+    rows = verdict_rows(results)
+    rest = _table(rows, [""] * len(rows), results, console)
+    unbounded = console.options.update_width(UNBOUNDED)
+    taken = Measurement.get(console, unbounded, rest).maximum - len(HEAD)
+    room = max(console.width - taken, NARROWEST)
+    console.print(_table(rows, [folded(row.arm, room) for row in rows], results, console))
+
+
+def _table(
+    rows: Sequence[VerdictRow], names: Sequence[str], results: StudyResults, console: Console
+) -> Table:
     wide = console.width >= ROOMY
     table = Table(box=box_for(console), header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("arm", overflow="fold")
+    table.add_column(HEAD, overflow="fold")
     table.add_column(f"Δ {results.primary}", justify="right", no_wrap=True)
     level = f"{100 * (1 - results.alpha):g} %"
     # Two lines of heading leave an arm's name the room for a long level.
@@ -27,10 +46,10 @@ def print_verdicts(results: StudyResults, console: Console) -> None:
     if wide:
         table.add_column("cost", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for row in verdict_rows(results):
+    for row, name in zip(rows, names, strict=True):
         baseline = row.verdict == "baseline"
         cells = [
-            Text(row.arm),
+            Text(name),
             Text("" if baseline else row.change),
             Text(row.final if baseline else row.interval, no_wrap=True),
             Text("" if baseline else row.p_holm),
@@ -41,7 +60,7 @@ def print_verdicts(results: StudyResults, console: Console) -> None:
         table.add_row(
             *cells, Text(f"{row.symbol} {row.verdict}", style=STYLES.get(row.verdict, ""))
         )
-    console.print(table)
+    return table
 
 
 def box_for(console: Console) -> Box:

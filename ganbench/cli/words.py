@@ -1,5 +1,8 @@
 """What the live view and the plain lines say alike."""
 
+import re
+import textwrap
+
 from ganbench.report.words import count, duration, number
 from ganbench.study.messages import Ended
 from ganbench.study.monitor import Overview, State
@@ -73,6 +76,36 @@ def trouble_lines(results: StudyResults) -> list[str]:
         noun = "seed" if len(seeds) == 1 else "seeds"
         lines.append(f"failed: {arm}, {noun} {', '.join(map(str, sorted(seeds)))}: {error}")
     return lines
+
+
+def rest_line(results: StudyResults, command: str) -> str:
+    """Return how much is done of a study that is not, and what does the rest.
+
+    Where trials failed the same command alone is no help: they fail again until their cause is
+    mended.
+    """
+    outcomes = [trial.outcome for trial in results.trials]
+    done = sum(outcome in ("complete", "diverged") for outcome in outcomes)
+    line = f"{done} of {count(len(outcomes), 'trial')} {'is' if len(outcomes) == 1 else 'are'} done"
+    if "failed" in outcomes:
+        return f"{line}; once the cause of the failures is mended, the same command does the rest"
+    return f"{line}; go on with: {command}"
+
+
+def folded(name: str, room: int) -> str:
+    """Return a name over as many lines as it takes, broken between words where possible.
+
+    Inside a word, as in ``architecture=dcgan-transpose``, it is broken behind a mark: ``=``,
+    ``_``, ``-``, ``.`` or a comma.
+    """
+    lines: list[str] = []
+    for line in textwrap.wrap(name, room, break_long_words=False, break_on_hyphens=False):
+        lines.append("")
+        for piece in re.findall(r"[^=_\-.,]+[=_\-.,]*|[=_\-.,]+", line):
+            if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > room:
+                lines.append("")
+            lines[-1] += piece
+    return "\n".join(lines)
 
 
 def stopping_line() -> str:

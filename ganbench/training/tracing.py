@@ -56,7 +56,8 @@ def note(plugin: str, hook: str, arguments: Sequence[Any], result: Any) -> None:
     record = _record.get()
     if record is not None:
         shown = [text for text in map(_describe, arguments) if text]
-        record(Call(plugin, hook, _half(arguments), ", ".join(shown), _returned(arguments, result)))
+        returned = _skipped(result) if hook == "skip" else _returned(arguments, result)
+        record(Call(plugin, hook, _half(arguments), ", ".join(shown), returned))
 
 
 def _half(arguments: Sequence[Any]) -> str | None:
@@ -64,6 +65,14 @@ def _half(arguments: Sequence[Any]) -> str | None:
         if isinstance(value, Buffers) and value.half is not None:
             return f"{value.half} (asked besides)" if value.extra else value.half
     return None
+
+
+def _skipped(result: Any) -> str:
+    """Return what ``skip`` said; it may give a reason, for another case, where it applies."""
+    if not (isinstance(result, tuple) and len(result) == 2):
+        return _describe(result) or "nothing"
+    skipped, reason = result
+    return f"does not apply: {reason}" if skipped else "applies"
 
 
 def _returned(arguments: Sequence[Any], result: Any) -> str:

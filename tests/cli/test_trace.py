@@ -104,7 +104,15 @@ def test_the_order_is_that_of_the_declarations_and_calls_asked_besides_are_marke
 def test_an_arm_that_does_not_apply_says_why(trace):
     result = trace(skip="True, 'not on Sundays'")
     assert arm(result, "mine")[-1] == "n/a: mine: not on Sundays"
+    assert any(line.endswith(") → does not apply: not on Sundays") for line in arm(result, "mine"))
     assert result.exit_code == 0
+
+
+def test_a_reason_for_another_day_is_not_told_of_an_arm_that_applies(trace):
+    result = trace(skip="False, 'not on Sundays'")
+    (line,) = [line for line in arm(result, "mine") if line.startswith("mine.skip(")]
+    assert line.endswith(") → applies")
+    assert "not on Sundays" not in result.output
 
 
 def test_a_hook_that_fails_is_named_and_the_other_arms_are_shown(trace):
