@@ -1,4 +1,4 @@
-"""``ganbench check``: a plugin against its contract, in seconds, explained result by result."""
+"""``ganbench check``: a plugin against its contract, explained result by result."""
 
 import sys
 from collections.abc import Sequence
@@ -71,7 +71,8 @@ def command(
 ) -> None:
     """Check that a trick, an architecture or an objective keeps its contract.
 
-    FILE|NAME is a plugin file, or the name of an installed plugin.
+    FILE|NAME is a plugin file, or the name of an installed plugin. It is put into tiny trials,
+    which takes about half a minute.
     """
     # Late, so that --help needs neither torch nor rich.
     from ganbench.cli.check_report import Beside, report

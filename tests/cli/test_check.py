@@ -1,5 +1,6 @@
 """``ganbench check``: each way to break the contract is found, named, and told how to mend."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ganbench.cli.main import cli
-from ganbench.plugin import GanbenchError
+from ganbench.plugin import GanbenchError, Host
 from ganbench.testing.kinds import CONTRACTS
 
 HEAD = '''"""A trick of one's own, as a test of the command writes it.
@@ -179,7 +180,8 @@ def test_a_trick_that_keeps_it_passes_with_a_line_for_each_clause_and_what_to_do
     assert code == 0
     assert marks(output) == dict.fromkeys(BROKEN, "✓")
     assert "13 passed, in" in output
-    assert "ganbench run tricks --quick --plugin mine.py --set 'factors.mine=[off, on]'" in output
+    line = "ganbench run tricks --quick --plugin mine.py --set name=mine --set "
+    assert f"{line}'factors.mine=[off, on]'" in output
 
 
 def test_after_an_exception_the_other_clauses_are_not_run(folder):
@@ -237,6 +239,12 @@ def test_an_installed_trick_is_checked_by_its_name():
     code, output = check("label_smoothing")
     assert code == 0
     assert "next:" not in output
+
+
+def test_the_file_of_an_installed_plugin_is_taken_for_that_plugin():
+    source = inspect.getsourcefile(Host().find("trick", "label_smoothing").cls)
+    with pytest.raises(GanbenchError, match="has no plugin named 'label_smooth', did you mean"):
+        check(source, "--only", "label_smooth")
 
 
 @pytest.mark.parametrize(

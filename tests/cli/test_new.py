@@ -45,7 +45,9 @@ def test_what_is_written_loads_under_its_name_and_the_commands_printed_take_it(f
     (line,) = re.findall(r"^  ganbench run (.*)$", output, re.M)
     study, *options = shlex.split(line)
     assert options[:3] == ["--quick", "--plugin", file.name]
-    arms = expand(load_study(study, host, options[4::2], quick=True).study, host)
+    loaded = load_study(study, host, options[4::2], quick=True).study
+    assert loaded.name == name  # the shipped study's report is left alone
+    arms = expand(loaded, host)
     assert any(name in arm.name for arm in arms)
     assert [arm.skipped for arm in arms if name in arm.name] == [None]
 

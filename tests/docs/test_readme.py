@@ -20,6 +20,7 @@ def test_the_trick_loads_and_the_command_beside_it_makes_an_arm_of_it(tmp_path):
     (command,) = re.findall(r"^ganbench run (.*--plugin.*)$", PAGE, re.M)
     study, *options = shlex.split(command)
     assert options[:2] == ["--plugin", file.name]
-    assert options[2] == "--set"
-    arms = expand(load_study(study, host, [options[3]]).study, host)
-    assert "my_smoothing" in [arm.name for arm in arms]
+    assert options[2::2] == ["--set", "--set"]
+    loaded = load_study(study, host, options[3::2]).study
+    assert loaded.name != study  # the shipped study's report is left alone
+    assert "my_smoothing" in [arm.name for arm in expand(loaded, host)]
