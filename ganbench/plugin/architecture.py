@@ -101,7 +101,7 @@ class Architecture:
         raise NotImplementedError
 
     def build_discriminator(self, spec: TrainingSpec) -> nn.Module:
-        """Return D for ``spec.shape``."""
+        """Return D for ``spec.shape``, with ``forward_with_features``: a `Discriminator`."""
         raise NotImplementedError
 
     def build_pairs(self, spec: TrainingSpec) -> Sequence[Pair]:
