@@ -1,7 +1,9 @@
 """A worker process: claims trials, trains them, and tells the supervisor."""
 
+import multiprocessing
 import os
 import signal
+import threading
 import time
 import traceback
 from multiprocessing.connection import Connection
@@ -51,6 +53,7 @@ def main(job: Job, connection: Connection) -> None:
         To the supervisor, and to nobody else: a queue shared with other workers would be
         left locked by one that is killed.
     """
+    end_with_the_supervisor()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     link = Link(connection)
     signal.signal(signal.SIGTERM, link.on_signal)
@@ -63,6 +66,23 @@ def main(job: Job, connection: Connection) -> None:
     except Exception:
         # Outside a trial: the next worker would meet it too.
         link.last_words(Broken(f"a worker failed:\n{traceback.format_exc()}"))
+
+
+def end_with_the_supervisor() -> None:
+    """End this process at once when the one that started it has ended, whatever it is at.
+
+    A step, an evaluation or a compilation may take minutes, in which nobody reads the pipe. An
+    end at any moment is what the ledger is made for.
+    """
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+
+    def wait() -> None:
+        supervisor.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, name="waits for the supervisor's end", daemon=True).start()
 
 
 class Link:

@@ -1,6 +1,9 @@
 """A worker records nothing once its supervisor is gone."""
 
 import multiprocessing
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +60,32 @@ def test_failures_are_of_one_kind_by_the_line_that_raised_first():
 
     assert fail("one") == fail("two")
     assert fail("one").startswith("ValueError at test_worker.py:")
+
+
+SUPERVISOR = """
+import multiprocessing, sys, time
+
+from ganbench.study.worker import end_with_the_supervisor
+
+
+def work():
+    end_with_the_supervisor()
+    print("works", flush=True)
+    time.sleep(120)  # as in an evaluation: it does not look at its pipe
+
+
+if __name__ == "__main__":
+    multiprocessing.get_context("spawn").Process(target=work).start()
+    time.sleep(120)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills by signal")
+def test_a_worker_ends_with_its_supervisor_whatever_it_is_at(tmp_path):
+    script = tmp_path / "supervisor.py"
+    script.write_text(SUPERVISOR)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout.readline() == b"works\n"
+        supervisor.kill()
+        # The worker holds the other end: this returns when it has ended too.
+        assert supervisor.communicate(timeout=60)[0] == b""
