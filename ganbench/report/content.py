@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ganbench.report.answer import answer, label, progress
+from ganbench.report.answer import answer, progress
+from ganbench.report.baseline import baseline_line
 from ganbench.report.curves import Axis, curve_panels
 from ganbench.report.forest import axis_note, forest_plot
 from ganbench.report.guide import glossary
@@ -28,11 +29,11 @@ from ganbench.report.words import (
     interval,
     number,
     p_value,
-    percent,
+    size,
     verdict_rows,
 )
 from ganbench.study.comparison import Comparison, Effect
-from ganbench.study.results import StudyResults
+from ganbench.study.results import StudyResults, label
 
 Section = tuple[str, str]
 """Title and Markdown text of a section that a plugin adds."""
@@ -59,6 +60,7 @@ class Content:
     quick: bool
     primary: str
     measured: str
+    baseline: str
     warnings: tuple[str, ...]
     rows: tuple[VerdictRow, ...]
     level: str
@@ -108,6 +110,7 @@ def content_of(
         quick=results.quick,
         primary=primary,
         measured=_measured(results, primary),
+        baseline=baseline_line(results),
         warnings=tuple(str(warning) for warning in results.protocol.get("warnings") or ()),
         rows=verdict_rows(results, comparisons),
         level=f"{100 * (1 - results.alpha):.3g}",
@@ -123,7 +126,7 @@ def content_of(
         figures=_figures(results),
         figure_notes=_figure_notes(results),
         own_figures=Table(OWN_HEAD, own, 2) if own else None,
-        own_notes=own_notes(results, (row[1] for row in own)),
+        own_notes=own_notes(results, (row[0] for row in own)),
         own_pictures=own_pictures(results),
         cost=_cost(results, comparisons),
         wall=duration(results.wall_seconds),
@@ -179,7 +182,7 @@ def _exploratory(arms: Sequence[Comparison], primary: str) -> Table | None:
 def _reading(effect: Effect | None) -> tuple[str, str, str]:
     if effect is None:
         return NOTHING, NOTHING, NOTHING
-    return percent(effect.estimate), interval(effect), p_value(effect.p)
+    return size(effect), interval(effect), p_value(effect.p)
 
 
 def _figures(results: StudyResults) -> Table | None:

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from math import inf, isfinite, log, log1p
 
 from ganbench.report.svg import Figure, element, line, path, shorten, text
-from ganbench.report.words import SYMBOLS, count, interval, percent
+from ganbench.report.words import SYMBOLS, count, interval, percent, size
 from ganbench.study.comparison import Comparison, Effect
 
 TONES = {"helps": "helps", "hurts": "hurts"}
 TICKS = (1, 0.5, 2, 0.75, 1.5, 0.9, 1.1, 0.8, 1.25, 0.25, 3, 5, 10, 0.1, 0.95, 1.05, 20, 50, 0.01)
 """Ratios that may be marked, the most wanted first."""
 NEAR = log(4.0)
-"""The axis makes room for arms that change less than this: one broken arm must not flatten the
-others, and what lies beyond is drawn at the edge, as an arrow."""
+"""The axis makes room for arms that change less than this, if they are half of all: a broken arm
+must not flatten the others, and what lies beyond is drawn at the edge, as an arrow."""
 
 
 class Scale:
@@ -21,7 +21,8 @@ class Scale:
 
     def __init__(self, effects: Sequence[Effect], margin: float, left: float, right: float) -> None:
         values = [log1p(-margin) * 2, log1p(margin) * 2]
-        for effect in [e for e in effects if abs(e.estimate) <= NEAR] or effects:
+        near = [effect for effect in effects if abs(effect.estimate) <= NEAR]
+        for effect in near if 2 * len(near) >= len(effects) else effects:
             values += [*effect.differences.values(), effect.low, effect.high]
         finite = [value for value in values if isfinite(value)]
         self.low, self.high = min(finite), max(finite)
@@ -88,7 +89,7 @@ def forest_plot(
             y = top + pitch * place
             body.append(line(0, y, width, y, "rule"))
     description = "; ".join(
-        f"{item.arm}: {percent(effect.estimate)}, interval {interval(effect)}, {item.verdict}"
+        f"{item.arm}: {size(effect)}, interval {interval(effect)}, {item.verdict}"
         for item, effect in rows
     )
     return Figure(
@@ -132,17 +133,18 @@ def _names(item: Comparison, effect: Effect, centre: float, width: float, stacke
     """Return the arm's name, its verdict, and the numbers."""
     tone = TONES.get(item.verdict, "plain")
     verdict = f"{SYMBOLS[item.verdict]} {item.verdict}"
-    change, span = percent(effect.estimate), interval(effect)
+    change, span = size(effect), interval(effect)
     if stacked:
         y = centre - 30
-        return text(0, y, shorten(item.arm, 26), "strong") + text(
-            width, y, f"{change}  {verdict}", f"{tone} strong end"
+        # The axis runs behind both: without a halo its lines strike them through.
+        return text(0, y, shorten(item.arm, 26), "strong halo") + text(
+            width, y, f"{change}  {verdict}", f"{tone} strong end halo"
         )
     return (
         text(0, centre - 3, shorten(item.arm, 35), "strong")
         + text(0, centre + 13, verdict, tone)
         + text(width, centre - 3, change, "strong end")
-        + text(width, centre + 13, span, "soft end")
+        + (text(width, centre + 13, span, "soft end") if span != change else "")
     )
 
 

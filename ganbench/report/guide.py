@@ -68,7 +68,8 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
             f"A trial that met NaN or infinity has diverged. That is an outcome; it ranks last, "
             f"and so does a trial that ends without a finite {primary}. An arm with such a pair "
             "is judged by signed ranks instead of means: the test is the exact signed-rank test, "
-            "the change the Hodges-Lehmann estimate, and an end of the interval may be infinite. "
+            "the change the Hodges-Lehmann estimate, and the interval may have no end. Where most "
+            "pairs are so, the change is “ranks last” or “ranks first”, without a size. "
             "A seed at which both the arm and the baseline rank last gives no pair.",
         ),
         (
@@ -84,8 +85,15 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
         ),
         (
             "Inconclusive",
-            "Neither. The note says how many seeds would probably settle it, if what was "
-            "observed is the truth (80% power, or an interval that fits into the margin).",
+            "Neither. "
+            + (
+                "A quick run cannot tell how many seeds would settle it."
+                if results.quick
+                else "The note says how many seeds in all would probably settle it, if what was "
+                "observed is the truth: so many to show an effect of the size seen (80% power), "
+                "and, if it was seen within the margin, so many to show that it lies there (an "
+                "interval that fits)."
+            ),
         ),
         (
             "Collapsed",

@@ -44,8 +44,10 @@ def to_markdown(content: Content, pictures: str) -> str:
         parts.append(f"> **Quick run.** {BANNER}")
     if content.progress:
         parts.append(f"> **Not finished.** {escape(content.progress)}")
-    parts += [f"**{escape(content.answer)}**", escape(content.strength)]
-    parts += ["## Verdicts", escape(content.measured)]
+    parts.append(f"**{escape(content.answer)}**")
+    if content.strength:
+        parts.append(escape(content.strength))
+    parts += ["## Verdicts", escape(content.baseline), escape(content.measured)]
     parts += [f"> **Warning.** {escape(warning)}." for warning in content.warnings]
     parts += [_verdicts(content), *_reasons(content)]
     if content.forest is not None:
@@ -98,8 +100,12 @@ def _verdicts(content: Content) -> str:
 
 
 def _reasons(content: Content) -> list[str]:
-    rows = [row for row in content.rows if row.verdict not in ("baseline", "helps", "hurts")]
-    return [f"- **{escape(row.arm)}** {row.verdict}: {escape(row.reason)}." for row in rows]
+    return [
+        f"- **{escape(row.arm)}**"
+        f"{'' if row.verdict == 'baseline' else f' {row.verdict}'}: {escape(row.note)}."
+        for row in content.rows
+        if row.note
+    ]
 
 
 def _curves(content: Content, pictures: str) -> list[str]:

@@ -17,7 +17,14 @@ from ganbench.study.results import StudyResults, TrialResult
 LABELS = "ganbench"
 """Key of the text inside a picture that holds its caption and labels, as JSON."""
 LARGEST = (720, 960)
-"""Width and height in CSS pixels at which a picture is shown, at most."""
+"""Pixels across and down that a picture has at most; a larger one is reduced."""
+SHOWN = (512, 600)
+"""CSS pixels that a picture is brought to, by whole multiples, if it is smaller."""
+COLUMN = 330
+"""Pixels of a column of the page; a wider picture gets two, or its pixels would be lost."""
+GUTTER = (88, 122, 176)
+"""Colour between cells: a hue, for images are grey more often than not, and neither dark nor
+light, to stand out from the page and from black and white cells alike."""
 BUDGET = 400_000
 """Bytes of all pictures together: the page and the pictures beside it carry them once each."""
 ROWS = (16, 8, 4, 2, 1)
@@ -37,6 +44,7 @@ class OwnPicture:
 
     Attributes
     ----------
+    arm : str
     title : str
         Arm, seed, plugin and picture.
     caption : str
@@ -44,22 +52,27 @@ class OwnPicture:
     rows, columns : tuple of str
         Labels, one each; empty for none.
     sheet : Sheet or None
+    wide : bool
+        Whether it has more pixels across than a column of the page.
     """
 
+    arm: str
     title: str
     caption: str
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     sheet: Sheet | None = None
+    wide: bool = False
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """A picture as it was written: cells one pixel apart.
+    """A picture, its cells apart by ``gap`` pixels of ``GUTTER``.
 
     Attributes
     ----------
     image : Image
+    gap : int
     caption : str
     rows, columns : tuple of str
     shape, whole : (int, int)
@@ -67,6 +80,7 @@ class _Grid:
     """
 
     image: Image.Image
+    gap: int
     caption: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -78,7 +92,7 @@ class _Grid:
         rows, columns = self.shape
         if rows <= most:
             return self
-        height = (self.image.height + 1) // rows * most - 1
+        height = (self.image.height + self.gap) // rows * most - self.gap
         image = self.image.crop((0, 0, self.image.width, height))
         return replace(self, image=image, rows=self.rows[:most], shape=(most, columns))
 
@@ -108,7 +122,10 @@ def is_own(figure: str) -> bool:
 
 
 def own_figures(results: StudyResults) -> tuple[Row, ...]:
-    """Return, for each arm and own figure, its distribution over seeds at the last step."""
+    """Return, for each own figure and arm, its distribution over seeds at the last step.
+
+    A figure's arms stand together, in the arms' order, to be compared.
+    """
     rows = []
     for arm in results.arms:
         trials = results.of_arm(arm.name).values()
@@ -120,18 +137,18 @@ def own_figures(results: StudyResults) -> tuple[Row, ...]:
             extremes = (min(values), max(values))
             rows.append(
                 (
-                    arm.name,
                     name,
+                    arm.name,
                     *map(number, numbers),
                     spread,
                     *map(number, extremes),
                     str(len(values)),
                 )
             )
-    return tuple(rows)
+    return tuple(sorted(rows, key=lambda row: row[0]))
 
 
-OWN_HEAD: Row = ("Arm", "Figure", "Median", "Mean", "SD", "Lowest", "Highest", "Seeds")
+OWN_HEAD: Row = ("Figure", "Arm", "Median", "Mean", "SD", "Lowest", "Highest", "Seeds")
 
 
 def own_notes(results: StudyResults, figures: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -161,7 +178,7 @@ def own_pictures(results: StudyResults) -> tuple[OwnPicture, ...]:
         if seed is None:
             if names:
                 caption = "Not shown: no seed of the baseline has ended."
-                shown.append(OwnPicture(f"{arm.name}: {', '.join(names)}", caption))
+                shown.append(OwnPicture(arm.name, f"{arm.name}: {', '.join(names)}", caption))
             continue
         trial, missing = trials.get(seed), []
         for index, name in enumerate(names):
@@ -173,10 +190,10 @@ def own_pictures(results: StudyResults) -> tuple[OwnPicture, ...]:
             # The place makes it one file's name, whatever the names have in common.
             file = f"own-{place:02d}-{index:02d}-{re.sub('[^a-z0-9]+', '-', name.lower())}"
             sheet = Sheet(file, grid.caption, f"{name} of {arm.name}, seed {seed}: {grid.caption}")
-            shown.append(OwnPicture(_title(arm.name, seed, name), "", sheet=sheet))
+            shown.append(OwnPicture(arm.name, _title(arm.name, seed, name), "", sheet=sheet))
         if missing:
             caption = f"No picture of {', '.join(missing)}: {_reason(trial, missing)}."
-            shown.append(OwnPicture(f"{arm.name}, seed {seed}", caption))
+            shown.append(OwnPicture(arm.name, f"{arm.name}, seed {seed}", caption))
     return _filled(shown, grids)
 
 
@@ -217,7 +234,7 @@ def _filled(shown: Sequence[OwnPicture], grids: Mapping[int, _Grid]) -> tuple[Ow
             filled.append(own)
         elif len(drawn[index]) > left:
             caption = f"Left out: all pictures together are larger than {BUDGET:,} bytes."
-            filled.append(OwnPicture(own.title, caption))
+            filled.append(OwnPicture(own.arm, own.title, caption))
         else:
             left -= len(drawn[index])
             filled.append(_fill(own, own.sheet, cut[index], drawn[index]))
@@ -226,13 +243,14 @@ def _filled(shown: Sequence[OwnPicture], grids: Mapping[int, _Grid]) -> tuple[Ow
 
 def _fill(own: OwnPicture, sheet: Sheet, grid: _Grid, picture: bytes) -> OwnPicture:
     width, height = grid.reduced().size
-    scale = max(1, min(LARGEST[0] // width, LARGEST[1] // height))
+    scale = max(1, min(SHOWN[0] // width, SHOWN[1] // height))
     return replace(
         own,
         caption=grid.told(),
         rows=grid.rows,
         columns=grid.columns,
         sheet=replace(sheet, picture=picture, width=width * scale, height=height * scale),
+        wide=width > COLUMN,
     )
 
 
@@ -241,16 +259,41 @@ def _read(path: Path) -> _Grid | None:
     try:
         with Image.open(path) as image:
             labels: dict[str, Any] = json.loads(image.info[LABELS])
-            drawn = image.convert("L" if image.mode == "L" else "RGB")
+            drawn = image.convert("RGB")
         rows, columns = labels["grid"]
         all_rows, all_columns = labels["whole"]
+        spaced, gap = _spaced(drawn, int(rows), int(columns))
         return _Grid(
-            image=drawn,
+            image=spaced,
+            gap=gap,
             caption=str(labels["caption"]),
             rows=tuple(map(str, labels["rows"])),
             columns=tuple(map(str, labels["columns"])),
             shape=(int(rows), int(columns)),
             whole=(int(all_rows), int(all_columns)),
         )
-    except (OSError, KeyError, ValueError, TypeError):
+    except (OSError, KeyError, ValueError, TypeError, ZeroDivisionError):
         return None
+
+
+def _spaced(drawn: Image.Image, rows: int, columns: int) -> tuple[Image.Image, int]:
+    """Return a picture with gutters that stand out, and their width in pixels.
+
+    They are as wide, for the size of a cell, as those of a sheet of samples.
+
+    Parameters
+    ----------
+    drawn : Image
+        Its cells one pixel apart.
+    rows, columns : int, at least 1
+    """
+    width, height = (drawn.width + 1) // columns - 1, (drawn.height + 1) // rows - 1
+    gap = max(1, width // 16)
+    size = (columns * (width + gap) - gap, rows * (height + gap) - gap)
+    spaced = Image.new("RGB", size, GUTTER)
+    for row in range(rows):
+        for column in range(columns):
+            x, y = column * (width + 1), row * (height + 1)
+            cell = drawn.crop((x, y, x + width, y + height))
+            spaced.paste(cell, (column * (width + gap), row * (height + gap)))
+    return spaced, gap

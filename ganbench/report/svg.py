@@ -22,6 +22,7 @@ STYLE = """
 .gb .soft { fill: var(--muted); font-size: 11px; }
 .gb .strong { font-weight: 600; }
 .gb .end { text-anchor: end; } .gb .mid { text-anchor: middle; }
+.gb .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 5; stroke-linejoin: round; }
 .gb .rule { stroke: var(--rule); stroke-width: 1; fill: none; }
 .gb .zero { stroke: var(--ink); stroke-width: 1; }
 .gb .margin { fill: var(--wash); }

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor, isinf, log10
+from math import floor, inf, isinf, log10
 
 from ganbench.study.comparison import Comparison, Effect, Rate
+from ganbench.study.reasons import AGREED
 from ganbench.study.results import StudyResults
 from ganbench.study.statistics import compare, relative_change
 
@@ -30,8 +31,10 @@ class VerdictRow:
     arm, changes : str
         Its name, and what differs from the baseline; empty where the name says it.
     symbol, verdict, reason : str
+    note : str
+        The reason, where the numbers beside it do not say it already.
     change, interval : str
-        Of the primary figure, in per cent.
+        Of the primary figure, in per cent; ``ranks last`` or ``ranks first`` without a size.
     p, p_holm : str
     final : str
         Mean ± standard deviation at the end.
@@ -48,6 +51,7 @@ class VerdictRow:
     symbol: str
     verdict: str
     reason: str
+    note: str
     change: str
     interval: str
     p: str
@@ -75,7 +79,8 @@ def _row(item: Comparison) -> VerdictRow:
         symbol=SYMBOLS[item.verdict],
         verdict=item.verdict,
         reason=item.reason,
-        change=percent(effect.estimate) if effect else NOTHING,
+        note=_note(item),
+        change=size(effect) if effect else NOTHING,
         interval=interval(effect) if effect else NOTHING,
         p=p_value(effect.p) if effect else NOTHING,
         p_holm=p_value(item.p_holm),
@@ -87,9 +92,21 @@ def _row(item: Comparison) -> VerdictRow:
     )
 
 
+def _note(item: Comparison) -> str:
+    """Return the reason, less that interval and test agree: their numbers stand beside it."""
+    return item.reason.removesuffix(AGREED).removesuffix("; ")
+
+
 def _letters(name: str) -> str:
     """Return a name less its punctuation: ``a b=1`` and ``a: b 1`` say the same."""
     return re.sub(r"[^a-z0-9.]", "", name.casefold())
+
+
+def size(effect: Effect) -> str:
+    """Return an effect's estimate in per cent, or in words where ranks give it no size."""
+    if isinf(effect.estimate):
+        return "ranks last" if effect.estimate > 0 else "ranks first"
+    return percent(effect.estimate)
 
 
 def percent(difference: float) -> str:
@@ -108,12 +125,26 @@ def percent(difference: float) -> str:
 
 
 def interval(effect: Effect) -> str:
-    """Return an effect's interval: ``−31% to −14%``."""
-    if isinf(effect.low) and isinf(effect.high) and effect.low < effect.high:
-        return "too few seeds"
+    """Return an effect's interval: ``−31% to −14%``, or ``above +20%`` without an upper end."""
+    if effect.low == -inf and effect.high == inf:
+        # Of enough seeds too, where the arm alone ranks last at some and first at others.
+        both = {-inf, inf} <= set(effect.differences.values())
+        return "without limits" if both else "too few seeds"
     if effect.low == effect.high:
-        return percent(effect.low)
-    return f"{percent(effect.low)} to {percent(effect.high)}"
+        return size(effect) if isinf(effect.low) else percent(effect.low)
+    if isinf(effect.high):
+        return f"above {_end(effect.low)}"
+    if isinf(effect.low):
+        return f"below {_end(effect.high)}"
+    return f"{_end(effect.low)} to {_end(effect.high)}"
+
+
+def _end(difference: float) -> str:
+    """Return an interval's end in per cent; on which side of zero it lies decides a verdict."""
+    text = percent(difference)
+    if text != "0%" or difference == 0:
+        return text
+    return f"{'−' if difference < 0 else '+'}{abs(100 * relative_change(difference)):.1g}%"
 
 
 def p_value(p: float | None) -> str:

@@ -8,6 +8,8 @@ from ganbench.study.comparison import Effect
 from ganbench.study.planning import MOST_SEEDS
 from ganbench.study.results import Outcome
 
+AGREED = "interval and corrected test agree"
+
 
 @dataclass(frozen=True)
 class Census:
@@ -16,7 +18,7 @@ class Census:
     Attributes
     ----------
     figure : str
-        The primary one.
+        The primary one, as a reader knows it.
     seeds : int
         Of the study.
     ours, theirs : mapping of str to int

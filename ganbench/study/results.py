@@ -135,6 +135,11 @@ class ArmResult:
     skipped: str | None = None
 
 
+def label(figure: str) -> str:
+    """Return a figure's key as a reader knows it: short acronyms in capitals."""
+    return figure.upper() if figure in ("fid", "kid", "kl", "mmd") else figure.replace("_", " ")
+
+
 def _level(value: Any, within: bool = False) -> str:
     """Return a factor's level, or a parameter within one, as a reader would say it."""
     if isinstance(value, bool):

@@ -35,8 +35,8 @@ from ganbench.study.paired import (
     wilson_interval,
 )
 from ganbench.study.planning import seeds_for_margin, seeds_for_power
-from ganbench.study.reasons import Census, more_seeds, why_inconclusive
-from ganbench.study.results import ArmResult, Outcome, StudyResults, TrialResult
+from ganbench.study.reasons import AGREED, Census, more_seeds, why_inconclusive
+from ganbench.study.results import ArmResult, Outcome, StudyResults, TrialResult, label
 
 Reading = Callable[[TrialResult], float | None]
 
@@ -202,8 +202,7 @@ def _judge(
         return replace(row, verdict="no effect", reason=census.annotated(text))
     if significant:
         verdict: Verdict = "helps" if effect.high < 0 else "hurts"
-        text = "interval and corrected test agree"
-        return replace(row, verdict=verdict, reason=census.annotated(text))
+        return replace(row, verdict=verdict, reason=census.annotated(AGREED))
     found, within = _seeds_needed(effect, alpha, family, margin)
     if results.quick:
         found = within = None
@@ -231,7 +230,7 @@ def _census(results: StudyResults, arm: ArmResult) -> Census:
         return {seed for seed, trial in trials.items() if trial.outcome == "complete"}
 
     return Census(
-        figure=figure,
+        figure=label(figure),
         seeds=len(results.seeds),
         ours=_count_outcomes(results, arm, ours),
         theirs=_count_outcomes(results, results.arms[0], theirs),

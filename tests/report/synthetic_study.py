@@ -136,10 +136,10 @@ def build_study(
         study={
             "name": "tricks",
             "question": "Which of the classic GAN tricks help a small DCGAN on handwritten digits?",
-            "dataset": {"name": "digits", "parameters": {}},
+            "dataset": {"name": "digits"},
             "baseline": {
-                "architecture": {"name": "dcgan-upsample", "parameters": {"width": 16}},
-                "objective": {"name": "non-saturating", "parameters": {}},
+                "architecture": {"name": "dcgan-upsample", "width": 16},
+                "objective": {"name": "non-saturating"},
                 "optimizers": {"generator": {"name": "adam", "lr": 2e-4}},
                 "batch_size": 64,
                 "steps": STEPS[-1],
@@ -150,8 +150,8 @@ def build_study(
             "seeds": list(range(seeds)),
             "evaluation": {
                 "primary": "fid",
-                "metrics": [{"name": "fid", "parameters": {}}, {"name": "modes", "parameters": {}}],
-                "extractor": {"name": "classifier", "parameters": {}},
+                "metrics": [{"name": "fid"}, {"name": "modes"}],
+                "extractor": {"name": "classifier"},
                 "samples": 1797,
                 "judgement": {"alpha": 0.05, "margin": 0.05},
             },
@@ -160,7 +160,7 @@ def build_study(
             "name": "tricks.yaml:2",
             "question": "tricks.yaml:3",
             "baseline.steps": "--set",
-            "baseline.architecture.parameters.width": "tricks.yaml:9",
+            "baseline.architecture.width": "tricks.yaml:9",
         },
         arms=(*listed, skipped) if arms > 1 else listed,
         trials=tuple(trials),

@@ -18,7 +18,7 @@ from ganbench.evaluation.pictures import own_picture
 from ganbench.plugin import Picture
 from ganbench.report import own as own_module
 from ganbench.report import write_report
-from ganbench.report.own import BUDGET, LARGEST, own_figures, own_notes, own_pictures
+from ganbench.report.own import BUDGET, GUTTER, LARGEST, SHOWN, own_figures, own_notes, own_pictures
 from ganbench.report.sheets import typical_seed
 
 ARM = "label_smoothing"
@@ -83,7 +83,13 @@ class TestFigures:
     def test_an_own_figure_has_its_distribution_over_seeds(self, study):
         found = own_figures(measured(study, lambda seed: {"infogan.error": [1, 2, 3, 10][seed]}))
         # Median 2.5, mean 4, SD sqrt((9 + 4 + 1 + 36) / 3) = 4.08.
-        assert found == ((ARM, "infogan.error", "2.50", "4", "4.08", "1", "10", "4"),)
+        assert found == (("infogan.error", ARM, "2.50", "4", "4.08", "1", "10", "4"),)
+
+    def test_the_arms_of_a_figure_stand_together(self, study):
+        both = measured(study, lambda seed: {"b.y": 1.0, "a.x": 2.0}, "baseline")
+        found = own_figures(measured(both, lambda seed: {"b.y": 3.0, "a.x": 4.0}))
+        expected = [("a.x", "baseline"), ("a.x", ARM), ("b.y", "baseline"), ("b.y", ARM)]
+        assert [row[:2] for row in found] == expected
 
     def test_one_seed_has_no_spread_and_missing_ones_are_not_counted(self, study):
         (row,) = own_figures(
@@ -123,16 +129,32 @@ class TestPictures:
         for columns, rows in ((10, 10), (3, 8), (40, 2), (2, 40), (1, 1)):
             picture = own_pictures(shown({"infogan.codes": grid(rows, columns)}))[0]
             width, height = columns * 9 - 1, rows * 9 - 1
-            scale = min(LARGEST[0] // width, LARGEST[1] // height)
+            scale = max(1, min(SHOWN[0] // width, SHOWN[1] // height))
             assert (picture.sheet.width, picture.sheet.height) == (width * scale, height * scale)
             assert (len(picture.rows), len(picture.columns)) == (rows, columns)
 
     def test_one_larger_than_it_may_be_shown_is_reduced(self, shown):
         (picture,) = own_pictures(shown({"infogan.codes": grid(2, 10, 99, labels=False)}))
-        # 999 by 199 pixels.
-        width, height = LARGEST[0], round(LARGEST[0] * 199 / 999)
+        # Cells of 99 pixels have gutters of 99 // 16: 1044 by 204 pixels.
+        width, height = LARGEST[0], round(LARGEST[0] * 204 / 1044)
         assert (picture.sheet.width, picture.sheet.height) == (width, height)
         assert Image.open(io.BytesIO(picture.sheet.picture)).size == (width, height)
+
+    @pytest.mark.parametrize(("channels", "value"), [(1, 0.0), (3, 0.0), (1, -1.0), (1, 1.0)])
+    def test_gutters_stand_out_from_any_grey_and_from_either_page(self, shown, channels, value):
+        images = torch.full((2, 3, channels, 32, 32), value)
+        (picture,) = own_pictures(shown({"infogan.codes": Picture(images, "All alike")}))
+        pixels = np.asarray(Image.open(io.BytesIO(picture.sheet.picture)).convert("RGB"))
+        assert pixels.shape == (2 * 34 - 2, 3 * 34 - 2, 3)
+        gutter = np.ones(pixels.shape[:2], bool)
+        for row in range(2):
+            for column in range(3):
+                gutter[row * 34 : row * 34 + 32, column * 34 : column * 34 + 32] = False
+        assert (pixels[gutter] == GUTTER).all()
+        assert (pixels[~gutter] == round(127.5 * (value + 1))).all()
+        # Grey has equal channels; black, white and both papers are far in lightness.
+        assert max(GUTTER) - min(GUTTER) > 60
+        assert 80 < sum(GUTTER) / 3 < 170
 
     def test_rows_that_were_not_written_are_told(self, shown):
         most = drawing.LARGEST[0] // 9
@@ -151,9 +173,12 @@ class TestPictures:
             kept = len(picture.rows)
             assert picture.caption == f"A grid. Shown: the first {kept} of 12 rows."
             image = Image.open(io.BytesIO(picture.sheet.picture))
-            assert image.size == (10 * 49 - 1, kept * 49 - 1)
-            expected = Image.open(io.BytesIO(own_picture(noisy))).crop((0, 0, *image.size))
-            np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+            assert image.size == (10 * 51 - 3, kept * 51 - 3)
+            # 48 pixels and a gutter of 48 // 16; the first cell, and one further on.
+            cells = drawing.quantise(noisy.images).permute(0, 1, 3, 4, 2).numpy()
+            pixels = np.asarray(image)
+            np.testing.assert_array_equal(pixels[:48, :48], cells[0, 0])
+            np.testing.assert_array_equal(pixels[51:99, 102:150], cells[1, 2])
 
     def test_pictures_that_do_not_fit_even_by_a_row_are_left_out_with_a_word(self, shown):
         noisy = grid(1, 7, 100, channels=3, noise=True)  # 210 kB, and noise does not compress
@@ -294,7 +319,7 @@ class TestPage:
             "own-01-01-lapgan-levels.png",
         ]
         with Image.open(files[0]) as image:
-            assert image.size == (89 * 8, 89 * 8)
+            assert image.size == (89 * 5, 89 * 5)
         text = (tmp_path / "report.md").read_text()
         assert all(f"(figures/{file.name})" in text for file in files)
 
@@ -307,9 +332,15 @@ class TestPage:
         assert told in (tmp_path / "report.md").read_text()
         assert not list((tmp_path / "figures").glob("own-*"))
 
+    def test_the_contents_lead_to_what_the_plugins_show(self, results, tmp_path):
+        page = write_report(results, tmp_path).read_text()
+        contents = page.partition("<nav")[2].partition("</nav>")[0]
+        assert '<a href="#own">What the plugins show</a>' in contents
+
     def test_without_anything_of_their_own_there_is_no_section(self, study, tmp_path):
         page = write_report(study, tmp_path).read_text()
         assert 'id="own"' not in page
+        assert "#own" not in page
         assert "What the plugins show" not in (tmp_path / "report.md").read_text()
 
     def test_hostile_labels_are_escaped(self, shown, tmp_path):

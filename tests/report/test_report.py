@@ -192,7 +192,12 @@ def test_answer_counts_the_verdicts(study, report):
 
 def test_a_quick_run_and_an_unfinished_one_say_so(tmp_path):
     quick = write_report(build_study(tmp_path / "a", seeds=2, quick=True), tmp_path / "b")
-    assert "proves that the study runs, and no more" in quick.read_text()
+    for text in (quick.read_text(), quick.with_name("report.md").read_text()):
+        assert "proves that the study runs, and no more" in text
+        # No advice on seeds: neither what so few can show, nor how many would settle an arm.
+        told = text.partition("How to read this</h2>")[0].partition("## How to read this")[0]
+        assert "smallest possible p" not in told
+        assert not re.search(r"\d more\)|over 200 seeds|at least \d+ seeds", told)
     partial = write_report(build_study(tmp_path / "c", pending=25), tmp_path / "d").read_text()
     assert "45 of 70 trials have ended so far" in partial
     whole = write_report(build_study(tmp_path / "e"), tmp_path / "f").read_text()
@@ -284,9 +289,31 @@ def test_an_arm_that_only_diverges_is_drawn_in_its_own_lane(study, tmp_path):
         else t
         for t in study.trials
     )
-    page = write_report(replace(study, trials=trials), tmp_path).read_text()
+    broken = replace(study, trials=trials)
+    page = write_report(broken, tmp_path).read_text()
     parse(page)
-    assert "feature_matching hurts most: it diverged, or ended without a finite FID." in page
+    ranked = "feature_matching hurts most: it ranks last at all 10 seeds, where it diverged"
+    assert f"{ranked} (p after Holm 0.012)." in page
+    told = ("<small>{}</small>", "- **feature_matching** hurts: {}.")
+    for form, text in zip(told, (page, (tmp_path / "report.md").read_text()), strict=True):
+        assert form.format("diverged at all 10 seeds, and ranks last there") in text
+    row = next(row for row in verdict_rows(broken) if row.arm == "feature_matching")
+    assert (row.verdict, row.change, row.interval) == ("hurts", "ranks last", "ranks last")
+
+
+def test_a_baseline_that_only_diverges_leaves_its_arms_ranked_first(study, tmp_path):
+    trials = tuple(
+        replace(t, outcome="diverged", error="NaN at step 1", evaluations=(), samples=None)
+        if t.arm == "baseline"
+        else t
+        for t in study.trials
+    )
+    page = write_report(replace(study, trials=trials), tmp_path).read_text()
+    assert "it ranks first at all 10 seeds, where only the baseline diverged" in page
+    assert "The baseline diverged at all 10 seeds, and ranks last there." in page
+    # Where saturating loss diverged too there is no pair.
+    assert "where both rank last (2 of 10 seeds), nothing can be compared" in page
+    assert "−100%" not in page.partition('id="effects"')[0]
 
 
 def test_an_arm_without_any_trial_is_listed(study, tmp_path):

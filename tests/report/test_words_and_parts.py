@@ -17,10 +17,12 @@ from ganbench.report.sheets import sheet_rows, typical_seed, worst_trial
 from ganbench.report.svg import element, linear_ticks, log_ticks, shorten, text
 from ganbench.report.words import (
     duration,
+    interval,
     mean_and_deviation,
     number,
     p_value,
     percent,
+    size,
     verdict_rows,
 )
 from ganbench.study.comparison import Effect
@@ -174,6 +176,28 @@ def test_one_broken_arm_does_not_flatten_the_others():
     assert Scale([broken], 0.05, 0, 100).inside(3.2)
 
 
+def test_where_most_arms_change_much_the_axis_holds_them_all():
+    near, strong = effect(-0.1, 0.0, 0.2), effect(-2.6, -2.5, -2.4, low=-2.6, high=-2.4)
+    assert Scale([near, strong, strong], 0.05, 0, 100).inside(-2.6)
+
+
+def test_an_interval_s_end_next_to_zero_keeps_its_side():
+    assert interval(effect(0.0, low=log(0.9996), high=log(1.15))) == "−0.04% to +15%"
+    assert interval(effect(0.0, low=log(1.0002), high=log(1.15))) == "+0.02% to +15%"
+    assert interval(effect(0.0, low=0.0, high=log(1.15))) == "0% to +15%"
+
+
+def test_an_interval_without_an_end_is_told_in_words():
+    assert interval(effect(0.1, inf, 0.3, low=log(1.2), high=inf)) == "above +20%"
+    assert interval(effect(0.1, -inf, 0.3, low=-inf, high=log(0.5))) == "below −50%"
+    assert interval(effect(inf, inf, inf, low=inf, high=inf)) == "ranks last"
+    assert interval(effect(-inf, 0.1, inf, low=-inf, high=inf)) == "without limits"
+    assert interval(effect(0.1, 0.2, low=-inf, high=inf)) == "too few seeds"
+    assert [size(effect(value)) for value in (inf, -inf, log(0.8))] == [
+        *("ranks last", "ranks first", "−20%"),
+    ]
+
+
 def test_infinite_differences_have_a_lane_at_their_side():
     scale = Scale([effect(0.1, inf, 0.2)], 0.05, 0, 400)
     assert scale.lane(inf) > scale(scale.high)
@@ -206,6 +230,14 @@ def test_scatter_plots_of_points_are_shown_as_they_are(tmp_path):
     (tmp_path / "out.png").write_bytes(picture)
     with Image.open(tmp_path / "out.png") as shown, Image.open(results.data_samples) as sheet:
         assert shown.size == sheet.size
+
+
+def test_on_a_narrow_screen_no_line_of_the_axis_strikes_a_name_through(tmp_path):
+    rows = [item for item in compare(build_study(tmp_path))[1:] if item.effect]
+    plot = forest_plot(rows, "FID", 0.05, 340, stacked=True)
+    names = re.findall(r'<text[^>]*class="([^"]*strong[^"]*)"', plot.body)
+    assert len(names) == 2 * len(rows)
+    assert all("halo" in name.split() for name in names)
 
 
 def test_the_count_of_seeds_beyond_the_axis_stands_below_dots_and_interval(tmp_path):

@@ -78,7 +78,7 @@ def test_a_complete_trial_without_a_finite_figure_ranks_last(lost):
     assert row.effect.p == sign_flip_test([-1, -2, -3, -4, -5, -6, -7, 9, 9, 9])[0]
     assert (row.verdict, row.left_out) == ("inconclusive", 0)
     assert row.reason.startswith(
-        "ended without a finite fid at 3 of 10 seeds, and ranks last there; "
+        "ended without a finite FID at 3 of 10 seeds, and ranks last there; "
     )
 
 
