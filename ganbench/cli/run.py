@@ -13,7 +13,7 @@ Examples:
   ganbench run tricks                      the shipped study of that name
   ganbench run my-study.yaml --dry-run     what it would do, and how long that takes
   ganbench run tricks --set seeds=20       more seeds; what is done already is kept
-  ganbench run tricks --set baseline.optimizers.generator.lr=0.0004
+  ganbench run tricks --set name=faster --set baseline.optimizers.generator.lr=0.0004
   ganbench run my-study.yaml --plugin my_trick.py
   ganbench run my-study.yaml --plugin my_trick.py --trace-hooks
 
