@@ -74,6 +74,8 @@ def _again(
         If it is not valid today.
     """
     stated = _stated(former["study"], former["origins"], ())
+    # Every study has a question, and one that was never asked tells no two studies apart.
+    stated["question"] = former["study"]["question"]
     resolved, problems = check_study(stated, host)
     if problems:
         raise GanbenchError(f"{dotted(problems[0].path)}: {problems[0].text}")

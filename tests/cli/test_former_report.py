@@ -68,6 +68,15 @@ def test_the_same_study_or_more_of_it_may_replace_its_report(folder, sets):
     assert refusal_of(plan(*sets)) is None
 
 
+def test_a_study_whose_question_is_a_default_is_the_same_study(folder):
+    fewer = "factors.label_smoothing=null"
+    assert plan(fewer).origins["question"] == "default"
+    leave_a_report(plan(fewer))
+    assert refusal_of(plan(fewer)) is None
+    assert refusal_of(plan()) is None
+    assert "baseline.steps is 500 there" in refusal_of(plan(fewer, "baseline.steps=400"))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
