@@ -119,8 +119,8 @@ class Execution(Strict):
 
     amp: Literal["off", "bf16"] = "off"
     """Autocast forward passes to bfloat16."""
-    compile: bool = False
-    """Compile the networks with torch.compile (needs a C compiler)."""
+    backend: Literal["auto", "eager", "compiled"] = "auto"
+    """Compile whole steps (needs a C++ compiler); auto is eager."""
 
 
 TrickSetting = dict[str, Any] | bool | None

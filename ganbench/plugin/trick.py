@@ -78,7 +78,7 @@ class Trick:
     needs_targets: ClassVar[bool] = False
     """The trick changes targets in [0, 1]; n/a under an objective that has none."""
     capturable: ClassVar[bool] = True
-    """The step can be compiled and captured; if not, ``execution.compile`` is not obeyed."""
+    """The step can be captured as a graph; if not, a trial that is to be compiled runs eagerly."""
 
     figures: ClassVar[Mapping[str, str]] = {}
     """What each figure of ``on_evaluate`` means, with its unit and range."""

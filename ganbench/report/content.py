@@ -1,6 +1,7 @@
 """What a report says, before it is a page or a Markdown file."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -245,10 +246,32 @@ def _makeup(results: StudyResults) -> Table | None:
         order = "; ".join(f"{hook}: {' → '.join(names)}" for hook, names in hooks.items())
         counts = ", ".join(f"{role} {size:,}" for role, size in sizes.items())
         weights = str(found[0].get("weights", NOTHING))
-        rows.append((arm.name, order or "none", counts or NOTHING, weights))
+        steps = how_steps_were_taken([details.get("execution") for details in found])
+        rows.append((arm.name, order or "none", counts or NOTHING, weights, steps))
     hooks_head = "Hooks in use, tricks in the order they ran"
-    head = ("Arm", hooks_head, "Trained parameters", "Weights scored")
-    return Table(head, tuple(rows), 4) if rows else None
+    head = ("Arm", hooks_head, "Trained parameters", "Weights scored", "Steps")
+    return Table(head, tuple(rows), len(head)) if rows else None
+
+
+def how_steps_were_taken(executions: Sequence[Mapping[str, str] | None]) -> str:
+    """Return how the trials of an arm were computed: alike, or how many in which way.
+
+    Parameters
+    ----------
+    executions : sequence of mapping or None
+        A trial's ``backend``, and ``reason`` where that was not as wished; None for a trial
+        that tells nothing, of a version that had no choice.
+    """
+    told = []
+    for execution in executions:
+        backend, reason = "eager", None
+        if execution is not None:
+            backend, reason = execution["backend"], execution.get("reason")
+        told.append(backend if reason is None else f"{backend} ({reason})")
+    ways = Counter(told)
+    if len(ways) == 1:
+        return told[0]
+    return "; ".join(f"{count} of {len(told)} {way}" for way, count in ways.most_common())
 
 
 def _troubles(results: StudyResults) -> Table | None:

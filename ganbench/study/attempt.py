@@ -210,6 +210,7 @@ def _ending(trial: Trial, measured: Measured, primary: str) -> Ending:
         **provenance(str(trial.device)),
         "parameters": trial.parameter_counts(),
         "weights": trial.scored_weights,
+        "execution": trial.execution,
     }
     last = measured.points[-1].figures.get(primary) if measured.points else None
     return Ending(

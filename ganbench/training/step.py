@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -21,6 +20,8 @@ from ganbench.training.update import Parts, collect
 
 PLAN: tuple[Half, Half] = ("discriminator", "generator")
 """A step as it is without a trick that plans otherwise."""
+Plan = tuple[tuple[Half, int], ...]
+"""The updates of a step: each a half, and how many of it come before."""
 
 
 class PairStep:
@@ -37,8 +38,12 @@ class PairStep:
         Of the trial; each half of the step gives each trick a stream of its own.
     autocast : callable () -> context manager
         Entered around the forward passes.
-    compiled : bool
-        Run the networks through ``torch.compile``.
+
+    Attributes
+    ----------
+    parts : Parts
+    begun : set of half
+        The halves that have been updated in this trial, before this session too.
     """
 
     def __init__(
@@ -49,17 +54,14 @@ class PairStep:
         optimizers: dict[Role, Optimizer],
         streams: Streams,
         autocast: Callable[[], AbstractContextManager[Any]],
-        compiled: bool,
     ) -> None:
         self.pair = built.pair
-        generate, judge = built.pair.generator, built.pair.discriminator
+        judge = built.pair.discriminator
         with_features = getattr(judge, "forward_with_features", self._no_features)
-        networks: tuple[Callable[..., Any], ...] = (generate, judge, with_features)
-        if compiled:
-            networks = tuple(torch.compile(network, dynamic=False) for network in networks)
-        self._parts = Parts(
-            built, tuple(tricks), objective, optimizers, streams, autocast, *networks
+        self.parts = Parts(
+            built, tuple(tricks), objective, optimizers, streams, autocast, with_features
         )
+        self.begun: set[Half] = set()
         self._plans = [
             (trick, hook, buffers)
             for trick in tricks
@@ -68,8 +70,8 @@ class PairStep:
         self._updates: dict[tuple[Half, int], DiscriminatorUpdate | GeneratorUpdate] = {}
         _refuse_gates(tricks, optimizers)
 
-    def plan(self, step: int) -> tuple[tuple[Half, int], ...]:
-        """Return the updates of step ``step``: each a half, and how many of it came before.
+    def plan(self, step: int) -> Plan:
+        """Return the updates of step ``step``.
 
         Raises
         ------
@@ -91,6 +93,35 @@ class PairStep:
             seen[half] += 1
         return tuple(result)
 
+    def run(
+        self, step: int, plan: Plan, batches: Sequence[Tensor], latents: Sequence[Tensor]
+    ) -> Sequence[Tensor]:
+        """Take the updates of a step.
+
+        Parameters
+        ----------
+        step : int
+        plan : Plan
+        batches, latents : sequence of Tensor, shapes (batch, *shape) and (batch, latent)
+            For each update, as ``train`` wants them.
+
+        Returns
+        -------
+        sequence of Tensor, 0-d
+            The loss of each update.
+        """
+        losses = []
+        for index, (half, repeat) in enumerate(plan):
+            self.seed_layers(step, plan, index)
+            losses.append(self.train(half, repeat, batches[index], latents[index]))
+        return losses
+
+    def seed_layers(self, step: int, plan: Plan, index: int) -> None:
+        """Put PyTorch's global stream where an update of a step begins with it."""
+        half, repeat = plan[index]
+        further = (str(repeat),) if repeat else ()
+        self.parts.streams.seed_layers(self.pair.name, half, str(step), *further)
+
     def train(self, half: Half, repeat: int, batch: Tensor, z: Tensor) -> Tensor:
         """Take one update and return its loss, 0-d, without gradient.
 
@@ -104,7 +135,7 @@ class PairStep:
         z : Tensor, shape (batch, latent)
             Latents as drawn.
         """
-        update = self._update(half, repeat)
+        update = self.update(half, repeat)
         try:
             loss = update.train(batch, z)
         except Exception as error:
@@ -115,7 +146,15 @@ class PairStep:
         if update.checked and not is_traced():
             # Each result was looked at once; from now on the hooks are called bare.
             update.use_hooks(checked=False)
+        self.begun.add(half)
         return loss
+
+    def update(self, half: Half, repeat: int) -> DiscriminatorUpdate | GeneratorUpdate:
+        """Return the update of a half that comes after ``repeat`` others of it."""
+        if (half, repeat) not in self._updates:
+            kind = DiscriminatorUpdate if half == "discriminator" else GeneratorUpdate
+            self._updates[half, repeat] = kind(self.parts, repeat)
+        return self._updates[half, repeat]
 
     def _told(
         self,
@@ -125,24 +164,18 @@ class PairStep:
         z: Tensor,
     ) -> Exception:
         """Return what to raise in place of an exception of an update: blamed, if it can be."""
-        context = self._parts.built.context
+        context = self.parts.built.context
         if not update.checked:
             # The trial is over. Taken once more, the update shows if a result was unusable.
             update.use_hooks(checked=True)
             try:
                 update.train(batch, z)
             except Exception as again:
-                told = explained(again, update.looking, self._parts.tricks, context)
+                told = explained(again, update.looking, self.parts.tricks, context)
                 if isinstance(told, HookResultError):
                     return told
             return error
-        return explained(error, update.looking, self._parts.tricks, context)
-
-    def _update(self, half: Half, repeat: int) -> DiscriminatorUpdate | GeneratorUpdate:
-        if (half, repeat) not in self._updates:
-            kind = DiscriminatorUpdate if half == "discriminator" else GeneratorUpdate
-            self._updates[half, repeat] = kind(self._parts, repeat)
-        return self._updates[half, repeat]
+        return explained(error, update.looking, self.parts.tricks, context)
 
     def _no_features(self, *_: Tensor) -> tuple[Tensor, Features]:
         name = type(self.pair.discriminator).__name__

@@ -15,6 +15,7 @@ from ganbench.data.resident import Order, Resident
 from ganbench.plugin import HALVES, Data, Half, Host, Objective, Picture, Role
 from ganbench.training import sampling
 from ganbench.training.calls import blame, call_plugin
+from ganbench.training.compiled import CompiledSteps
 from ganbench.training.context import make_context
 from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
@@ -46,13 +47,10 @@ class Trial:
     steps : int
         Steps of the whole trial.
     seconds : float
-        Training time so far, over all sessions.
+        Training time so far, over all sessions, without that of compiling.
     diverged_at : int or None
         The first step, counted from 1, whose losses were not finite; the last step if then a
         weight is not.
-    compiled : bool
-        Whether the networks run through ``torch.compile``; then ``seconds`` leaves out the
-        first step of a session, in which they are compiled.
     order : dict of str to list of str
         For each hook in use, the tricks that implement it, as they run.
 
@@ -81,8 +79,6 @@ class Trial:
         objective: Objective = host.create(
             "objective", config.objective.name, config.objective.parameters
         )
-        # A step that cannot be captured runs eagerly; the trial's details say which it was.
-        self.compiled = config.execution.compile and all(t.capturable for t in self.tricks)
         self._resident = Resident(data, device)
         self.context, self.objective = make_context(
             config, self._resident, self.tricks, self.architecture, objective
@@ -99,9 +95,14 @@ class Trial:
                 optimizers,
                 self.streams,
                 self._autocast,
-                self.compiled,
             )
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
+        ]
+        # A step that cannot be captured runs eagerly; the trial's details say which it was.
+        self._compiled = [
+            CompiledSteps(pair_step, config.execution.amp)
+            for pair_step in self._steps
+            if config.execution.backend == "compiled"
         ]
         self._schedules = [
             (trick, hook, buffers)
@@ -149,15 +150,14 @@ class Trial:
         if self.diverged_at is not None:
             return
         start, end = self.step, min(self.step + count, self.steps)
-        began = time.perf_counter()
+        for pair_step, taken in zip(self._steps, self.update_log[:start].sum(0), strict=True):
+            pair_step.begun = {half for half, n in zip(HALVES, taken, strict=True) if n}
+        began, compiling = time.perf_counter(), self._compiling_seconds()
         try:
             with self.streams.layers():
                 for step in range(start, end):
                     self._train_step(step)
-                    if not self._warm and not is_traced():
-                        self._warm = True
-                        if self.compiled:
-                            began = time.perf_counter()
+                    self._warm = self._warm or not is_traced()
         except Exception as error:
             blamed = blame(error, (*self.tricks, self.architecture, self.objective))
             if blamed is not None and blamed is not error:
@@ -165,6 +165,7 @@ class Trial:
             raise
         finite = torch.isfinite(self.loss_log[start:end]).flatten(1).all(1).cpu()
         self.seconds += time.perf_counter() - began
+        self.seconds -= self._compiling_seconds() - compiling
         self.step = end
         if not finite.all():
             self.step = self.diverged_at = start + int(finite.long().argmin()) + 1
@@ -240,6 +241,17 @@ class Trial:
         """Return the pictures that the architecture and the tricks draw of their own."""
         return self._evaluating.pictures()
 
+    @property
+    def execution(self) -> dict[str, str]:
+        """How steps are taken: ``backend``, and ``reason`` where that is not as was wished."""
+        reasons = [steps.reason for steps in self._compiled if steps.reason is not None]
+        if reasons:
+            return {"backend": "eager", "reason": f"not compiled: {reasons[0]}"}
+        return {"backend": "compiled" if self._compiled else "eager"}
+
+    def _compiling_seconds(self) -> float:
+        return sum(steps.seconds for steps in self._compiled)
+
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of trained parameters of each pair and role."""
         return {
@@ -258,18 +270,19 @@ class Trial:
             # Drawn whether or not they are used, so that a half left out in this step shifts
             # nobody's draws in the next.
             first = {half: self._latents(built, half, ()) for half in HALVES}
-            for half, repeat in pair_step.plan(step):
+            plan = pair_step.plan(step)
+            latents = []
+            for half, repeat in plan:
                 if repeat >= len(batches):
                     indices = self.order_of_batches(repeat).next()
                     batches.append(self._resident.batch(indices))
-                further = (str(repeat),) if repeat else ()
-                self.streams.seed_layers(built.pair.name, half, str(step), *further)
-                z = self._latents(built, half, further) if repeat else first[half]
-                column = HALVES.index(half)
-                self.loss_log[step, index, column] += pair_step.train(
-                    half, repeat, batches[repeat], z
-                )
-                self.update_log[step, index, column] += 1
+                further = (str(repeat),)
+                latents.append(self._latents(built, half, further) if repeat else first[half])
+            runner = self._compiled[index] if self._compiled else pair_step
+            real = [batches[repeat] for _, repeat in plan]
+            for (half, _), loss in zip(plan, runner.run(step, plan, real, latents), strict=True):
+                self.loss_log[step, index, HALVES.index(half)] += loss
+                self.update_log[step, index, HALVES.index(half)] += 1
 
     def _latents(self, built: BuiltPair, half: Half, further: Sequence[str]) -> Tensor:
         spec = built.context.spec

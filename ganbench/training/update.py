@@ -71,8 +71,8 @@ class Parts:
         Of the trial.
     autocast : callable () -> context manager
         Entered around the forward passes.
-    generate, judge, judge_with_features : callable
-        G and D, perhaps compiled.
+    judge_with_features : callable
+        D, showing its features; it raises where D cannot.
     """
 
     built: BuiltPair
@@ -81,8 +81,6 @@ class Parts:
     optimizers: dict[Role, Optimizer]
     streams: Streams
     autocast: Callable[[], AbstractContextManager[Any]]
-    generate: Callable[..., Tensor]
-    judge: Callable[..., Tensor]
     judge_with_features: Callable[..., tuple[Tensor, Features]]
 
     @property
@@ -188,16 +186,16 @@ class Update:
 
     def generate(self, z: Tensor, condition: Tensor | None) -> Tensor:
         """Return G's output."""
-        generate = self.parts.generate
-        made = generate(z) if condition is None else generate(z, condition)
+        generate = self.parts.pair.generator
+        made: Tensor = generate(z) if condition is None else generate(z, condition)
         if self.checked:
             expect_shape("generator", made, (len(z), *self.parts.built.context.spec.shape))
         return made
 
     def judge(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """Return D's logits of its inputs."""
-        judge = self.parts.judge
-        logits = judge(x) if condition is None else judge(x, _repeated(condition, x))
+        judge = self.parts.pair.discriminator
+        logits: Tensor = judge(x) if condition is None else judge(x, _repeated(condition, x))
         if self.checked:
             expect_shape("discriminator", logits, (len(x), 1))
         return logits
@@ -205,7 +203,7 @@ class Update:
     def judge_plainly(
         self, condition: Tensor | None, parameters: Functional | None = None
     ) -> Judge:
-        """Return D without transforms and never compiled, given the condition.
+        """Return D without transforms, given the condition.
 
         With ``parameters`` it is D with those in place of its own.
         """

@@ -112,7 +112,6 @@ class GradientPenalty(Trick):
     """Add to D's loss how far its gradient by its input is from 1, or from 0."""
 
     name = "gradient_penalty"
-    capturable = False  # a gradient of a gradient
 
     class Parameters(TrickParameters):
         kind: Literal["wgan-gp", "dragan", "r1", "r2"] = "wgan-gp"

@@ -151,7 +151,6 @@ class Unrolled(Trick):
     """Train G against D as it would be some updates later, and through these updates."""
 
     name = "unrolled"
-    capturable = False  # gradients of gradients, and a D of other weights than its own
 
     class Parameters(TrickParameters):
         steps: Annotated[int, Field(ge=0, le=100), Search(1, 10)] = 5

@@ -66,7 +66,7 @@ def tree():
             "batch_size": 64,
             "steps": 600,
             "tricks": {"norm": {"placement": "both", "momentum": 0.5, "output_layer": True}},
-            "execution": {"amp": "off", "compile": False},
+            "execution": {"amp": "off", "backend": "eager"},
         },
         "factors": {
             "smoothing": ["off", {"real": 0.75}],

@@ -83,7 +83,7 @@ WRONG = [
         "13:3: duplicate key 'steps', first given at line 12",
     ),
     ("steps: 600", "steps:", "12:9: baseline.steps: wrong type, got nothing (null)"),
-    ("steps: 600", "execution: {compile: on}", "expected true or false, did you mean true?"),
+    ("steps: 600", "execution: {backend: compile}", "did you mean 'compiled'?"),
     ("steps: 600", "execution: {amp: true}", "got true, expected one of 'off', 'bf16'"),
     # tricks
     (

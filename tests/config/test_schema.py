@@ -93,7 +93,7 @@ def test_a_study_that_extends_another_may_leave_out_the_rest(validator, text):
         ("latent.dimension: [32, 64]", "latent.dimension: [32, 0]"),
         ("latent.dimension: [32, 64]", "latent.dimensions: [32, 64]"),
         ("latent.dimension: [32, 64]", "architecture: [conv, dens]"),
-        ("latent.dimension: [32, 64]", "execution.compile: [false, on]"),
+        ("latent.dimension: [32, 64]", "execution.backend: [eager, on]"),
         ("kind: one-at-a-time", "kind: one_at_a_time"),
         ("kind: one-at-a-time", "arms: [{name: a, set: {noyse: on}}]"),
         ("seeds: 3", "seeds: 0"),

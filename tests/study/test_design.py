@@ -88,7 +88,7 @@ def test_a_study_without_factors_is_its_baseline(arms):
         ("optimizers: [{}, {generator: {lr: 0.1}}]", "optimizers generator.lr=0.1"),
         ("latent.distribution: [normal, uniform]", "latent distribution=uniform"),
         ("execution.amp: [off, bf16]", "execution amp=bf16"),
-        ("execution.compile: [false, true]", "execution compile=true"),
+        ("execution.backend: [auto, compiled]", "execution backend=compiled"),
     ],
 )  # fmt: skip
 def test_an_arm_is_named_for_what_differs(arms, text, name):

@@ -286,8 +286,8 @@ def test_a_module_without_a_role_is_saved_and_not_trained(tmp_path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_compiled_steps_are_the_eager_ones():
     eager = trial(architecture="dcgan-transpose")
-    compiled = trial(architecture="dcgan-transpose", execution=Execution(compile=True))
+    compiled = trial(architecture="dcgan-transpose", execution=Execution(backend="compiled"))
     eager.advance(3)
     compiled.advance(3)
-    assert compiled.compiled
+    assert compiled.execution == {"backend": "compiled"}
     torch.testing.assert_close(compiled.loss_log, eager.loss_log, rtol=1e-4, atol=1e-5)

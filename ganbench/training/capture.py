@@ -1,0 +1,233 @@
+"""A step as a graph: run once under a tracer, with its random draws taken out of it.
+
+What is traced is the step itself, with every hook of every trick, its backward passes and its
+optimizers: the operations of PyTorch that it comes down to, in one FX graph. Random numbers
+are drawn outside, by the same calls on the same streams in the same order, and handed in; so a
+captured step sees the draws that the step itself would have made, bit for bit.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, make_fx
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ganbench.training.fused import DECOMPOSED
+
+aten = torch.ops.aten
+_LIKE = frozenset({"rand_like", "randn_like", "randint_like"})
+_IN_PLACE = frozenset(
+    {
+        *("bernoulli_", "normal_", "uniform_", "random_", "exponential_", "geometric_"),
+        *("cauchy_", "log_normal_"),
+    }
+)
+
+
+class CaptureError(Exception):
+    """A step that cannot be a graph; the message says why, for the trial's details."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A call that draws, with nothing in it that changes from step to step.
+
+    Attributes
+    ----------
+    function : callable
+        Of PyTorch.
+    arguments : tuple
+    settings : dict
+        The stream among them, where the call names one.
+    into : Tensor or None
+        Whose shape and layout is filled, where the call draws in place.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    settings: Mapping[str, Any]
+    into: Tensor | None
+
+    def __call__(self) -> Tensor:
+        """Draw."""
+        before = () if self.into is None else (torch.empty_like(self.into),)
+        drawn: Tensor = self.function(*before, *self.arguments, **self.settings)
+        return drawn
+
+    @property
+    def is_global(self) -> bool:
+        """Whether it draws from PyTorch's global stream, as layers do."""
+        return self.settings.get("generator") is None
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A step as a graph.
+
+    Attributes
+    ----------
+    graph : GraphModule
+        Changes what it holds in place, and returns what the step returns.
+    draws : tuple of tuple of Draw
+        For each part of the step, in order: all of them must be made.
+    arguments : tuple
+        What each of the graph's arguments is: the number of an input, a pair (part, number) of
+        a draw, or a tensor that the step holds: weights, states of optimizers, buffers.
+    """
+
+    graph: fx.GraphModule
+    draws: tuple[tuple[Draw, ...], ...]
+    arguments: tuple[int | tuple[int, int] | Tensor, ...]
+
+    @property
+    def held(self) -> list[Tensor]:
+        """What the step reads and changes besides its inputs."""
+        return [argument for argument in self.arguments if isinstance(argument, Tensor)]
+
+
+def capture(
+    parts: Sequence[Callable[[Sequence[Tensor]], Tensor]],
+    inputs: Sequence[Tensor],
+    state: Iterable[Tensor],
+) -> Captured:
+    """Run a step once, in earnest, and return it as a graph.
+
+    Parameters
+    ----------
+    parts : sequence of callable (inputs) -> Tensor
+        The step: each part's draws are kept apart, so that a stream can be seeded before it.
+    inputs : sequence of Tensor
+        What is new in each step.
+    state : iterable of Tensor
+        What the step is known to hold on to. What else it turns out to touch is added.
+
+    Raises
+    ------
+    CaptureError
+        If an operation depends on a value, such as ``.item()``, or draws in a way that does.
+    """
+    state = list({id(tensor): tensor for tensor in state}.values())
+    lifting = _Lifting()
+
+    def step(*tensors: Tensor) -> tuple[Tensor, ...]:
+        results = []
+        for part in parts:
+            lifting.draws.append([])
+            with lifting:
+                results.append(part(tensors[: len(inputs)]))
+        return tuple(results)
+
+    try:
+        traced = make_fx(step, tracing_mode="real")(*inputs, *state)
+    except CaptureError:
+        raise
+    except RuntimeError as error:
+        # The tracer's own refusals are RuntimeErrors; so are those of a step that fails, which
+        # the step itself will tell better.
+        raise CaptureError(str(error).strip().partition("\n")[0]) from error
+    for tensor in state:
+        tensor.grad = None  # it would keep the trace alive
+    return _lifted(traced, inputs, state, lifting.draws)
+
+
+class _Lifting(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Takes draws out of a trace, and fused optimizers apart."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.draws: list[list[tuple[Draw, Tensor]]] = []
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        settings = dict(kwargs or {})
+        if func in DECOMPOSED:
+            return DECOMPOSED[func](*args, **settings)
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            return self._draw(func, args, settings)
+        return func(*args, **settings)
+
+    def _draw(self, func: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        name = func._schema.name.partition("::")[2]
+        tensors = [value for value in (*args, *settings.values()) if isinstance(value, Tensor)]
+        if name == "native_dropout":
+            return self._dropout(func, args, settings)
+        if name in _IN_PLACE and len(tensors) == 1:
+            drawn = self._note(Draw(func, args[1:], settings, _layout(args[0])))
+            return args[0].copy_(drawn)
+        if name in _LIKE and len(tensors) == 1:
+            return self._note(Draw(func, args[1:], settings, _layout(args[0])))
+        if tensors:
+            raise CaptureError(f"{name} draws in a way that depends on values")
+        return self._note(Draw(func, args, settings, None))
+
+    def _dropout(self, func: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        image, *rest = args
+
+        def scaled_mask(ones: Tensor) -> Tensor:
+            scaled: Tensor = func(ones.fill_(1), *rest, **settings)[0]
+            return scaled
+
+        scale = self._note(Draw(scaled_mask, (), {}, _layout(image)))
+        return image * scale, scale != 0
+
+    def _note(self, draw: Draw) -> Tensor:
+        with disable_proxy_modes_tracing():
+            drawn = draw()
+        self.draws[-1].append((draw, drawn))
+        return drawn
+
+
+def _layout(tensor: Tensor) -> Tensor:
+    """Return a tensor of the same shape and strides that holds no memory to speak of."""
+    return torch.empty_strided(
+        tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
+    )
+
+
+def _lifted(
+    traced: fx.GraphModule,
+    inputs: Sequence[Tensor],
+    state: Sequence[Tensor],
+    drawn: Sequence[Sequence[tuple[Draw, Tensor]]],
+) -> Captured:
+    """Turn everything that a graph holds into an argument."""
+    graph = traced.graph
+    arguments: list[int | tuple[int, int] | Tensor] = [*range(len(inputs)), *state]
+    places = [node for node in graph.nodes if node.op == "placeholder"]
+    nodes = {_place(t): node for t, node in zip((*inputs, *state), places, strict=True)}
+    draws = {
+        _place(tensor): (part, number)
+        for part, made in enumerate(drawn)
+        for number, (_, tensor) in enumerate(made)
+    }
+    for node in list(graph.nodes):
+        if "profiler" in str(node.target):
+            node.replace_all_uses_with(None)
+            graph.erase_node(node)
+        elif node.op == "get_attr":
+            constant: Tensor = getattr(traced, node.target)
+            place = _place(constant)
+            if place not in nodes:
+                with graph.inserting_after(places[-1]):
+                    nodes[place] = graph.placeholder(f"held_{len(places)}")
+                places.append(nodes[place])
+                arguments.append(draws.get(place, constant))
+            node.replace_all_uses_with(nodes[place])
+            graph.erase_node(node)
+    traced.recompile()
+    return Captured(
+        traced, tuple(tuple(draw for draw, _ in made) for made in drawn), tuple(arguments)
+    )
+
+
+def _place(tensor: Tensor) -> tuple[Any, ...]:
+    """Return what tells apart the tensors of a step, all alive at once."""
+    return (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
