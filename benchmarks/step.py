@@ -1,160 +1,88 @@
 """A step of ours beside a step of the loop that people copy from tutorials, in one run.
 
-``python benchmarks/step.py [--rounds 5] [--device cpu]`` times both on the same network,
-batch size and device, in interleaved rounds, and prints the medians and their ratio, one
-line a network. The copied loop is written out below as it is usually found: a DataLoader
-with PIL transforms and two workers, BCE on a sigmoid, default Adam kernels, ``.item()`` on
-both losses each step. On a CPU both run with one thread.
+``python benchmarks/step.py`` races them on the same networks, batch size and device, in
+interleaved rounds, and prints medians and ratios, one line a network. The copied loop has the
+whole machine to itself, with PyTorch's own choice of threads and two more processes that load
+the data; ours has one thread on a CPU, as in a study, which runs one such process a core: the
+column ``machine`` is that.
 """
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Iterator
+import os
 
-import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
+from candidates import BATCH, NETWORKS, SIX_TRICKS, Network, copied, ours
+from page import add_options, table, write
+from racing import Candidate, race
 
-from ganbench.config.model import Component, Latent
-from ganbench.plugin import Data, Host
-from ganbench.testing import tiny_config, tiny_data
-from ganbench.training import Trial
-
-BATCH, LATENT, STEPS, ITEMS = 64, 64, 20, 4096
-NETWORKS: dict[str, tuple[str, dict[str, int], tuple[int, ...]]] = {
-    "MLP 28×28": ("mlp", {"hidden": 512}, (1, 28, 28)),
-    "DCGAN 8×8": ("dcgan-upsample", {"width": 16}, (1, 8, 8)),
-    "DCGAN 16×16": ("dcgan-upsample", {"width": 32}, (1, 16, 16)),
-    "DCGAN 32×32": ("dcgan-upsample", {"width": 32}, (3, 32, 32)),
-}
-TRICKS = {
-    "label_smoothing": {"real": 0.9},
-    "instance_noise": {"start": 0.1},
-    "batch_norm": {"placement": "both"},
-}
+BF16 = {"amp": "bf16", "channels_last": True}
+HEAD = (
+    "network",
+    "copied loop",
+    "ganbench",
+    "machine",
+    "compiled",
+    "bf16",
+    "six tricks",
+    "compiled, six tricks",
+)
 
 
-def build(
-    architecture: str, parameters: dict[str, int], data: Data, tricks: bool, device: torch.device
-) -> Trial:
-    """Return one of our trials over ``data``."""
-    config = tiny_config(TRICKS if tricks else {}, architecture, parameters, steps=10**6)
-    config = config.model_copy(
-        update={
-            "batch_size": BATCH,
-            "latent": Latent(dimension=LATENT),
-            "architecture": Component(name=architecture, parameters=parameters),
-        }
-    )
-    return Trial(config, 0, data, Host(), device)
+def candidates(network: Network, device: str, wanted: set[str]) -> list[Candidate]:
+    """Return who runs on a network."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    compiled = {"backend": "compiled"}
+    found = [
+        Candidate("copied loop", copied, (network, device), threads=None),
+        Candidate("ganbench", ours, (network, {}, {}, device)),
+        Candidate("machine", ours, (network, {}, {}, device), processes=cores or 1),
+        Candidate("compiled", ours, (network, {}, compiled, device)),
+        Candidate("bf16", ours, (network, {}, BF16, device)),
+        Candidate("six tricks", ours, (network, SIX_TRICKS, {}, device)),
+        Candidate("compiled, six tricks", ours, (network, SIX_TRICKS, compiled, device)),
+    ]
+    return [one for one in found if one.name in wanted]
 
 
-class _Pictures(Dataset[Tensor]):
-    """What ``torchvision.datasets`` gives: a PIL image, transformed, at each index."""
-
-    def __init__(self, images: Tensor) -> None:
-        to_pil = transforms.ToPILImage()
-        channels = images.shape[1]
-        self.images = [to_pil(image) for image in images]
-        self.transform = transforms.Compose(
-            [
-                transforms.Resize(images.shape[2]),
-                transforms.CenterCrop(images.shape[2]),
-                transforms.ToTensor(),
-                transforms.Normalize((0.5,) * channels, (0.5,) * channels),
-            ]
-        )
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> Tensor:
-        image: Tensor = self.transform(self.images[index])
-        return image
-
-
-def copied_loop(
-    generator: nn.Module, discriminator: nn.Module, images: Tensor, device: torch.device
-) -> Iterator[None]:
-    """Train as the tutorials do; one step for each ``next``."""
-    loader = DataLoader(_Pictures(images), BATCH, shuffle=True, num_workers=2, drop_last=True)
-    optimizer_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    criterion = nn.BCELoss()
-    losses: list[tuple[float, float]] = []
-    while True:
-        for batch in loader:
-            real = batch.to(device)
-            discriminator.zero_grad()
-            label = torch.full((BATCH, 1), 1.0, device=device)
-            loss_real = criterion(torch.sigmoid(discriminator(real)), label)
-            loss_real.backward()
-            fake = generator(torch.randn(BATCH, LATENT, device=device))
-            label.fill_(0.0)
-            loss_fake = criterion(torch.sigmoid(discriminator(fake.detach())), label)
-            loss_fake.backward()
-            optimizer_d.step()
-            generator.zero_grad()
-            label.fill_(1.0)
-            loss_g = criterion(torch.sigmoid(discriminator(fake)), label)
-            loss_g.backward()
-            optimizer_g.step()
-            losses.append(((loss_real + loss_fake).item(), loss_g.item()))
-            yield
-
-
-def milliseconds(run: Callable[[], None], device: torch.device) -> float:
-    """Return how long a call takes: by events on CUDA, by the clock elsewhere."""
-    if device.type != "cuda":
-        began = time.perf_counter()
-        run()
-        return (time.perf_counter() - began) * 1e3
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    start.record()
-    run()
-    end.record()
-    torch.cuda.synchronize()
-    return start.elapsed_time(end)
+def cell(rate: float | str | None, reference: float) -> str:
+    """Return milliseconds a step, and the ratio to the copied loop."""
+    if rate is None or isinstance(rate, str):
+        return "–"
+    return f"{1e3 / rate:.2f} ({rate / reference:.1f}×)"
 
 
 def main() -> None:
-    """Time every network and print a line for each."""
+    """Race on every network, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--network", action="append", help="only those whose names hold this")
+    parser.add_argument("--only", action="append", help="only this candidate, and the copied loop")
+    add_options(parser)
     options = parser.parse_args()
-    device = torch.device(options.device)
-    torch.set_num_threads(1)
-    print(f"torch {torch.__version__}, {device}, batch {BATCH}, {options.rounds} rounds", end=" ")
-    print(f"of {STEPS} steps, medians in ms a step")
-    print(f"{'network':<14}{'copied loop':>12}{'ganbench':>12}{'ratio':>8}{'+3 tricks':>12}")
-    for name, (architecture, parameters, shape) in NETWORKS.items():
-        data = tiny_data(shape, ITEMS)
-        plain, tricked, twin = (
-            build(architecture, parameters, data, tricks, device) for tricks in (False, True, False)
+    wanted = {*(options.only or HEAD[1:]), "copied loop"}
+    rows = []
+    for network in NETWORKS:
+        if options.network and not any(part in network.name for part in options.network):
+            continue
+        rates = race(candidates(network, options.device, wanted), options.seconds, options.rounds)
+        reference = rates["copied loop"]
+        if isinstance(reference, str):
+            raise SystemExit(f"{network.name}: the copied loop failed: {reference}")
+        row = (network.name, *(cell(rates.get(name), reference) for name in HEAD[1:]))
+        rows.append(row)
+        print(" | ".join(row), flush=True)
+        for name, rate in rates.items():
+            if isinstance(rate, str):
+                print(f"  {name}: {rate}")
+    if options.write:
+        note = (
+            f"Milliseconds a step, and how many times as fast as the copied loop: batches of "
+            f"{BATCH}, medians of {options.rounds} interleaved rounds of "
+            f"{options.seconds:g} s. `machine` counts the steps of one process a core together."
         )
-        pair = twin.pairs[0].pair
-        copied = copied_loop(pair.generator, pair.discriminator, data.items, device)
-        candidates: dict[str, Callable[[], None]] = {
-            "copied": lambda copied=copied: [next(copied) for _ in range(STEPS)] and None,
-            "ours": lambda plain=plain: plain.advance(STEPS),
-            "tricks": lambda tricked=tricked: tricked.advance(STEPS),
-        }
-        times: dict[str, list[float]] = {key: [] for key in candidates}
-        for run in candidates.values():
-            run()
-        for _ in range(options.rounds):
-            for key, run in candidates.items():
-                times[key].append(milliseconds(run, device) / STEPS)
-        medians = {key: statistics.median(values) for key, values in times.items()}
-        ratio = medians["copied"] / medians["ours"]
-        print(
-            f"{name:<14}{medians['copied']:>12.2f}{medians['ours']:>12.2f}"
-            f"{ratio:>7.2f}×{medians['tricks']:>12.2f}",
-            flush=True,
-        )
+        command = f"python benchmarks/step.py --device {options.device} --write"
+        write(f"step {options.device}", command, f"{note}\n\n{table(HEAD, rows)}", options.device)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
     help="Show which plugin does what, in which order, in two steps of each arm; train no more.",
 )
 @click.option(
+    "--profile",
+    is_flag=True,
+    help="Show where the time of a step goes in each arm, and write traces; train no more.",
+)
+@click.option(
     "--device",
     default="auto",
     metavar="NAME",
@@ -76,6 +81,7 @@ def command(
     quick: bool,
     dry_run: bool,
     trace_hooks: bool,
+    profile: bool,
     device: str,
     workers: int | None,
     out: Path | None,
@@ -110,4 +116,8 @@ def command(
         from ganbench.cli.trace import show_trace
 
         sys.exit(show_trace(make_plan(options)))
+    if profile:
+        from ganbench.cli.profile import show_profiles
+
+        sys.exit(show_profiles(make_plan(options)))
     sys.exit(run(make_plan(options), fresh, replace))

@@ -121,6 +121,8 @@ class Execution(Strict):
     """Autocast forward passes to bfloat16."""
     backend: Literal["auto", "eager", "compiled"] = "auto"
     """Compile whole steps (needs a C++ compiler); auto is eager."""
+    channels_last: bool = False
+    """Keep images and convolutions' weights with their channels innermost."""
 
 
 TrickSetting = dict[str, Any] | bool | None

@@ -6,7 +6,8 @@ are drawn outside, by the same calls on the same streams in the same order, and 
 captured step sees the draws that the step itself would have made, bit for bit.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganbench.training.fused import DECOMPOSED
 
-aten = torch.ops.aten
 _LIKE = frozenset({"rand_like", "randn_like", "randint_like"})
 _IN_PLACE = frozenset(
     {
@@ -32,6 +32,25 @@ class CaptureError(Exception):
 
 
 @dataclass(frozen=True)
+class Layout:
+    """What a compiled graph takes for granted of a tensor that it is given."""
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Layout":
+        """Return a tensor's."""
+        return cls(tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.device)
+
+    def empty(self) -> Tensor:
+        """Return a tensor of this layout with nothing in it."""
+        return torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device=self.device)
+
+
+@dataclass(frozen=True)
 class Draw:
     """A call that draws, with nothing in it that changes from step to step.
 
@@ -42,18 +61,18 @@ class Draw:
     arguments : tuple
     settings : dict
         The stream among them, where the call names one.
-    into : Tensor or None
-        Whose shape and layout is filled, where the call draws in place.
+    into : Layout or None
+        Of the tensor that is filled, where the call draws in place.
     """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     settings: Mapping[str, Any]
-    into: Tensor | None
+    into: "Layout | None"
 
     def __call__(self) -> Tensor:
         """Draw."""
-        before = () if self.into is None else (torch.empty_like(self.into),)
+        before = () if self.into is None else (self.into.empty(),)
         drawn: Tensor = self.function(*before, *self.arguments, **self.settings)
         return drawn
 
@@ -76,16 +95,19 @@ class Captured:
     arguments : tuple
         What each of the graph's arguments is: the number of an input, a pair (part, number) of
         a draw, or a tensor that the step holds: weights, states of optimizers, buffers.
+    layouts : tuple of Layout
+        Of each argument.
     """
 
     graph: fx.GraphModule
     draws: tuple[tuple[Draw, ...], ...]
     arguments: tuple[int | tuple[int, int] | Tensor, ...]
+    layouts: tuple[Layout, ...]
 
     @property
-    def held(self) -> list[Tensor]:
-        """What the step reads and changes besides its inputs."""
-        return [argument for argument in self.arguments if isinstance(argument, Tensor)]
+    def key(self) -> str:
+        """What two graphs have in common that one compilation will do for."""
+        return f"{self.graph.code}{self.layouts}"
 
 
 def capture(
@@ -107,7 +129,9 @@ def capture(
     Raises
     ------
     CaptureError
-        If an operation depends on a value, such as ``.item()``, or draws in a way that does.
+        If the step fails under the tracer: most often since an operation depends on a value,
+        such as ``.item()``, or draws in a way that does. Or if it writes to a tensor that is
+        not in ``state``, which nobody would save.
     """
     state = list({id(tensor): tensor for tensor in state}.values())
     lifting = _Lifting()
@@ -124,10 +148,11 @@ def capture(
         traced = make_fx(step, tracing_mode="real")(*inputs, *state)
     except CaptureError:
         raise
-    except RuntimeError as error:
-        # The tracer's own refusals are RuntimeErrors; so are those of a step that fails, which
-        # the step itself will tell better.
-        raise CaptureError(str(error).strip().partition("\n")[0]) from error
+    except Exception as error:
+        if "_local_scalar_dense" in str(error):
+            raise CaptureError("a step looks at a value: .item(), or a branch on data") from error
+        # A step that has a fault of its own will tell it better when it is taken eagerly.
+        raise CaptureError(short(error)) from error
     for tensor in state:
         tensor.grad = None  # it would keep the trace alive
     return _lifted(traced, inputs, state, lifting.draws)
@@ -160,10 +185,10 @@ class _Lifting(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name == "native_dropout":
             return self._dropout(func, args, settings)
         if name in _IN_PLACE and len(tensors) == 1:
-            drawn = self._note(Draw(func, args[1:], settings, _layout(args[0])))
+            drawn = self._note(Draw(func, args[1:], settings, Layout.of(args[0])))
             return args[0].copy_(drawn)
         if name in _LIKE and len(tensors) == 1:
-            return self._note(Draw(func, args[1:], settings, _layout(args[0])))
+            return self._note(Draw(func, args[1:], settings, Layout.of(args[0])))
         if tensors:
             raise CaptureError(f"{name} draws in a way that depends on values")
         return self._note(Draw(func, args, settings, None))
@@ -175,7 +200,7 @@ class _Lifting(TorchDispatchMode):  # type: ignore[no-untyped-call]
             scaled: Tensor = func(ones.fill_(1), *rest, **settings)[0]
             return scaled
 
-        scale = self._note(Draw(scaled_mask, (), {}, _layout(image)))
+        scale = self._note(Draw(scaled_mask, (), {}, Layout.of(image)))
         return image * scale, scale != 0
 
     def _note(self, draw: Draw) -> Tensor:
@@ -185,11 +210,10 @@ class _Lifting(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return drawn
 
 
-def _layout(tensor: Tensor) -> Tensor:
-    """Return a tensor of the same shape and strides that holds no memory to speak of."""
-    return torch.empty_strided(
-        tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
-    )
+def short(error: BaseException) -> str:
+    """Return the first sentence of an exception's text, without addresses in memory."""
+    first = str(error).strip().partition("\n")[0].partition(". ")[0]
+    return f"{type(error).__name__}: {re.sub(r' at 0x[0-9a-f]+', '', first)}"
 
 
 def _lifted(
@@ -201,6 +225,7 @@ def _lifted(
     """Turn everything that a graph holds into an argument."""
     graph = traced.graph
     arguments: list[int | tuple[int, int] | Tensor] = [*range(len(inputs)), *state]
+    layouts = [Layout.of(tensor) for tensor in (*inputs, *state)]
     places = [node for node in graph.nodes if node.op == "placeholder"]
     nodes = {_place(t): node for t, node in zip((*inputs, *state), places, strict=True)}
     draws = {
@@ -216,16 +241,36 @@ def _lifted(
             constant: Tensor = getattr(traced, node.target)
             place = _place(constant)
             if place not in nodes:
+                layouts.append(Layout.of(constant))
                 with graph.inserting_after(places[-1]):
                     nodes[place] = graph.placeholder(f"held_{len(places)}")
                 places.append(nodes[place])
                 arguments.append(draws.get(place, constant))
             node.replace_all_uses_with(nodes[place])
             graph.erase_node(node)
+            if not any(other.target == node.target for other in graph.nodes):
+                # The module may serve other trials, and must not hold on to this one's.
+                delattr(traced, node.target)
+    known = {*places[: len(inputs) + len(state)]}
+    for node in graph.nodes:
+        if any(place not in known for place in _written(node)):
+            raise CaptureError("a step writes to a tensor that is no declared buffer")
     traced.recompile()
-    return Captured(
-        traced, tuple(tuple(draw for draw, _ in made) for made in drawn), tuple(arguments)
-    )
+    draws_made = tuple(tuple(draw for draw, _ in made) for made in drawn)
+    return Captured(traced, draws_made, tuple(arguments), tuple(layouts))
+
+
+def _written(node: fx.Node) -> Iterator[fx.Node]:
+    """Give the graph's arguments that an operation changes in place."""
+    schema = getattr(node.target, "_schema", None)
+    if node.op != "call_function" or schema is None or not schema.is_mutable:
+        return
+    for argument, given in zip(schema.arguments, node.args, strict=False):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            many = given if isinstance(given, list | tuple) else [given]
+            for one in many:
+                if isinstance(one, fx.Node) and one.op == "placeholder":
+                    yield one
 
 
 def _place(tensor: Tensor) -> tuple[Any, ...]:

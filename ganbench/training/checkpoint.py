@@ -10,7 +10,7 @@ import torch
 from ganbench.training.errors import CheckpointError
 from ganbench.training.trial import Trial, trial_parts
 
-VERSION = 2
+VERSION = 3
 
 
 def save(trial: Trial, path: Path, extra: Mapping[str, Any] | None = None) -> None:
@@ -45,6 +45,7 @@ def save(trial: Trial, path: Path, extra: Mapping[str, Any] | None = None) -> No
         ],
         "streams": trial.streams.state_dict(),
         "orders": [order.state_dict() for order in trial.orders],
+        "compiled": [steps.state_dict() for steps in trial.compiled],
         "losses": trial.loss_log[: trial.step].clone(),
         "updates": trial.update_log[: trial.step].clone(),
         "extra": dict(extra or {}),
@@ -93,6 +94,8 @@ def load(trial: Trial, path: Path) -> dict[str, Any]:
     trial.streams.load_state_dict(state["streams"])
     for repeat, saved in enumerate(state["orders"]):
         trial.order_of_batches(repeat).load_state_dict(saved)
+    for steps, saved in zip(trial.compiled, state["compiled"], strict=True):
+        steps.load_state_dict(saved)
     trial.step, trial.seconds = state["step"], state["seconds"]
     trial.diverged_at = state["diverged_at"]
     trial.loss_log[: trial.step] = state["losses"].to(trial.device)

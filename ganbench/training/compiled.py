@@ -1,130 +1,192 @@
 """A pair's step as one compiled graph: D's half, G's half, every hook and every optimizer."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganbench.training.capture import Captured, CaptureError, capture
+from ganbench.training.capture import Captured, CaptureError, capture, short
 from ganbench.training.networks import views
-from ganbench.training.state import held, undisturbed
+from ganbench.training.state import held, plain, undisturbed
 from ganbench.training.step import PairStep, Plan
 
 CHECKED_STEPS = 5
 TOLERANCE = {"off": 1e-4, "bf16": 3e-2}
-"""How far, relative to the largest value, losses and images may be from the eager ones'."""
+"""How far losses and images may be from the eager ones', relative to the largest of them."""
+FLOORS = {"losses": 0.05, "images": 1.0}
+"""What counts as the largest value where all are smaller, as in a loss near 0."""
+COMPILED = "compiled"
 
-_compiled: dict[str, Callable[..., Any] | str] = {}
-"""What was compiled in this process, or why it is not used: an arm's other seeds, and other
-arms of the same graph, need no second compilation."""
+_functions: dict[str, Callable[..., Any]] = {}
+"""What was compiled in this process, by the graph: for an arm's other seeds, and for other
+arms whose graphs come out alike."""
 
 
 class CompiledSteps:
     """Takes a pair's steps: compiled where that gives what the eager step gives, else eagerly.
 
     The first update of each half is taken eagerly, since optimizers make their states then;
-    that holds for every session of a trial alike, so a resumed trial equals an uninterrupted
-    one bit for bit.
+    and what is decided for a plan of updates is kept with the trial's checkpoint. So a resumed
+    trial equals an uninterrupted one bit for bit, and no trial depends on what others in its
+    process did.
 
     Parameters
     ----------
     step : PairStep
     amp : {"off", "bf16"}
         In which precision the eager step computes, and so how close to it to expect this one.
+    schedule : callable (step) -> None
+        What the tricks do before a step.
+    steps : int
+        Of the trial: what is scheduled may differ between the first and the last.
 
     Attributes
     ----------
-    reason : str or None
-        Why steps are taken eagerly, if they are.
     seconds : float
         Spent on tracing, compiling and checking.
     """
 
-    def __init__(self, step: PairStep, amp: str) -> None:
+    def __init__(
+        self, step: PairStep, amp: str, schedule: Callable[[int], None], steps: int
+    ) -> None:
         self._step, self._tolerance = step, TOLERANCE[amp]
+        self._schedule, self._last = schedule, steps - 1
+        self._decided: dict[Plan, str] = {}
         self._ready: dict[Plan, _Graph] = {}
-        self.reason: str | None = None
         self.seconds = 0.0
+
+    @property
+    def decisions(self) -> frozenset[str]:
+        """``compiled``, and the reasons why some plans of updates are not."""
+        return frozenset(self._decided.values())
 
     def run(
         self, number: int, plan: Plan, batches: Sequence[Tensor], latents: Sequence[Tensor]
     ) -> Sequence[Tensor]:
         """Take a step and return the loss of each update: see ``PairStep.run``."""
-        if self.reason is None and plan not in self._ready and self._begun(plan):
+        inputs = [*batches, *latents]
+        wanted = self._decided.get(plan, COMPILED) == COMPILED
+        if wanted and plan not in self._ready and self._begun(plan):
             began = time.perf_counter()
             try:
-                self._ready[plan] = self._prepare(number, plan, [*batches, *latents])
+                self._ready[plan] = self._prepare(number, plan, inputs)
+                self._decided[plan] = COMPILED
             except CaptureError as error:
-                self.reason = str(error)
+                self._decided[plan] = str(error)
             self.seconds += time.perf_counter() - began
         if plan not in self._ready:
             return self._step.run(number, plan, batches, latents)
-        return self._ready[plan](number, [*batches, *latents])
+        return self._ready[plan](number, inputs)
 
-    def _prepare(self, number: int, plan: Plan, inputs: list[Tensor]) -> "_Graph":
-        _refuse(self._step)
-        with undisturbed(self._step.parts):
-            parts = [self._part(number, plan, index) for index in range(len(plan))]
-            graph = _Graph(self._step, plan, capture(parts, inputs, held(self._step.parts)))
-        key = graph.key(inputs)
-        if key not in _compiled:
-            _compiled[key] = self._compile(graph, number, inputs)
-        found = _compiled[key]
-        if isinstance(found, str):
-            raise CaptureError(found)
-        graph.function = found
-        return graph
+    def state_dict(self) -> dict[Plan, str]:
+        """Return what was decided for each plan of updates."""
+        return dict(self._decided)
+
+    def load_state_dict(self, state: Mapping[Plan, str]) -> None:
+        """Keep to what was decided."""
+        self._decided = dict(state)
 
     def _begun(self, plan: Plan) -> bool:
         return all(half in self._step.begun for half, _ in plan)
 
+    def _prepare(self, number: int, plan: Plan, inputs: list[Tensor]) -> "_Graph":
+        parts = self._step.parts
+        _refuse(self._step)
+        with undisturbed(parts):
+            before = plain(parts)
+            # Eagerly once: what is made when it is first needed is there before the trace.
+            self._step.run(number, plan, inputs[: len(plan)], inputs[len(plan) :])
+            changed = [name for name, value in plain(parts).items() if value != before.get(name)]
+        if changed:
+            raise CaptureError(f"a step changes {changed[0]}, which is no tensor")
+        captured = self._capture(number, plan, inputs)
+        other = self._capture_at_the_end(number, plan, inputs)
+        if other.graph.code != captured.graph.code:
+            raise CaptureError(
+                "the last step is another one than this: something that changes is not in a buffer"
+            )
+        graph = _Graph(self._step, plan, captured)
+        if captured.key not in _functions:
+            _functions[captured.key] = self._compile(graph, number, inputs)
+        graph.function = _functions[captured.key]
+        if plan not in self._decided:
+            self._check(graph, number, inputs)
+        return graph
+
+    def _capture(self, number: int, plan: Plan, inputs: list[Tensor]) -> Captured:
+        parts = self._step.parts
+        with undisturbed(parts):
+            updates = [self._part(number, plan, index) for index in range(len(plan))]
+            return capture(updates, inputs, held(parts))
+
+    def _capture_at_the_end(self, number: int, plan: Plan, inputs: list[Tensor]) -> Captured:
+        """Return the graph of the trial's last step, of other images and latents."""
+        with undisturbed(self._step.parts):
+            self._schedule(self._last)
+            # One tensor may be two inputs, as the batch that both halves see.
+            others = {id(tensor): 0.5 * tensor for tensor in inputs}
+            captured = self._capture(number, plan, [others[id(tensor)] for tensor in inputs])
+            self._schedule(number)
+        return captured
+
     def _part(self, number: int, plan: Plan, index: int) -> Callable[[Sequence[Tensor]], Tensor]:
         """Return an update of a step as a function of the step's inputs."""
-        half, repeat = plan[index]
-        self._step.update(half, repeat)  # makes its streams: before they are looked at
+        update = self._step.update(*plan[index])
 
         def part(inputs: Sequence[Tensor]) -> Tensor:
             self._step.seed_layers(number, plan, index)
-            batch, z = inputs[index], inputs[len(plan) + index]
-            return self._step.train(half, repeat, batch, z)
+            return update.train(inputs[index], inputs[len(plan) + index])
 
         return part
 
-    def _compile(
-        self, graph: "_Graph", number: int, inputs: list[Tensor]
-    ) -> Callable[..., Any] | str:
-        """Return the compiled graph, or why it cannot be used."""
+    def _compile(self, graph: "_Graph", number: int, inputs: list[Tensor]) -> Callable[..., Any]:
+        try:
+            with undisturbed(self._step.parts), torch.no_grad():
+                arguments: list[Any] = [*graph.arguments(number, inputs)]
+                function: Callable[..., Any] = torch._inductor.compile(
+                    graph.captured.graph, arguments
+                )
+        except Exception as error:
+            raise CaptureError(f"the compiler failed: {short(error)}") from error
+        return function
+
+    def _check(self, graph: "_Graph", number: int, inputs: list[Tensor]) -> None:
+        """Compare some steps with eager ones.
+
+        Raises
+        ------
+        CaptureError
+            If losses, or the images after them, are too far from each other.
+        """
         step, plan = self._step, graph.plan
         batches, latents = inputs[: len(plan)], inputs[len(plan) :]
-        try:
-            with undisturbed(step.parts), torch.no_grad():
-                arguments: list[Any] = [*graph.arguments(number, inputs)]
-                graph.function = torch._inductor.compile(graph.captured.graph, arguments)
-        except Exception as error:
-            return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        runs: tuple[Callable[[], Sequence[Tensor]], ...] = (
-            lambda: step.run(number, plan, batches, latents),
-            lambda: graph(number, inputs),
-        )
-        results = []
-        for run in runs:
+
+        def results(run: Callable[[], Sequence[Tensor]]) -> list[Tensor]:
             with undisturbed(step.parts):
                 losses = [torch.stack(list(run())) for _ in range(CHECKED_STEPS)]
-                results.append([*losses, _images(step, plan, batches[-1], latents[-1])])
-        for eager, ours in zip(*results, strict=True):
-            distance = (eager - ours).abs().max().item() / max(1.0, eager.abs().max().item())
+                return [torch.cat(losses), _images(step, plan, batches[-1], latents[-1])]
+
+        eager = results(lambda: step.run(number, plan, batches, latents))
+        try:
+            ours = results(lambda: graph(number, inputs))
+        except Exception as error:
+            raise CaptureError(f"the compiled step failed: {short(error)}") from error
+        for floor, expected, found in zip(FLOORS.values(), eager, ours, strict=True):
+            if torch.allclose(found, expected, rtol=0, atol=0, equal_nan=True):
+                continue  # NaN and infinity alike: such a trial diverges either way
+            largest = max(floor, expected.abs().max().item())
+            distance = (expected - found).abs().max().item() / largest
             if not distance <= self._tolerance:
-                return (
-                    f"compiled, {CHECKED_STEPS} steps are {distance:.2g} from the eager ones, "
-                    f"more than {self._tolerance:g}"
+                raise CaptureError(
+                    f"its steps are {distance:.1g} from the eager ones, more than "
+                    f"{self._tolerance:g}"
                 )
-        return graph.function
 
 
 def _refuse(step: PairStep) -> None:
-    """Refuse what a graph would get wrong without a word.
+    """Refuse what is known to be no fixed graph.
 
     Raises
     ------
@@ -142,7 +204,8 @@ def _refuse(step: PairStep) -> None:
 def _images(step: PairStep, plan: Plan, batch: Tensor, z: Tensor) -> Tensor:
     """Return what G makes of latents.
 
-    Not D's logits: some losses, such as a relativistic one, leave their level to chance.
+    Not D's logits: some losses, such as a relativistic one, leave their level to chance. Nor
+    weights: those without a gradient, such as biases before a BatchNorm, follow rounding.
     """
     update = step.update(*plan[-1])
     _, condition = views(step.pair, batch)
@@ -164,13 +227,6 @@ class _Graph:
             for part, draws in enumerate(captured.draws)
         ]
         self._seeded = [any(draw.is_global for draw in draws) for draws in captured.draws]
-
-    def key(self, inputs: Sequence[Tensor]) -> str:
-        """Return what graphs have in common that one compilation will do for."""
-        layouts = [
-            (tuple(t.shape), t.stride(), t.dtype, t.device) for t in (*inputs, *self.captured.held)
-        ]
-        return f"{self.captured.graph.code}{layouts}"
 
     def arguments(self, number: int, inputs: Sequence[Tensor]) -> list[Tensor | None]:
         """Return what the graph takes in step ``number``, its draws made."""

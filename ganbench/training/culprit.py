@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from ganbench.plugin import BuildContext, Half, Trick
 from ganbench.training.calls import CheckedHook, blame
 from ganbench.training.errors import HookError, HookResultError, OutputError
 from ganbench.training.hooks import overrides
+
+SHAPE_ERRORS = (RuntimeError, ValueError, IndexError)
+"""What operations raise for shapes that do not fit."""
+MEMORY_ERRORS = (torch.OutOfMemoryError,)
 
 
 def expect_shape(network: Half, output: object, shape: tuple[int, ...]) -> None:
@@ -54,7 +59,7 @@ def explained(
         others = [str(change) for change in changes if change.plugin != blamed.plugin]
         before = f"; before it, {' and '.join(others)}" if others else ""
         return HookError(blamed.plugin, blamed.hook, error, before)
-    if changes:
+    if changes and isinstance(error, SHAPE_ERRORS) and not isinstance(error, MEMORY_ERRORS):
         *earlier, last = changes
         failure = f"the step then failed with {type(error).__name__}: {error}"
         also = f" (before it, {' and '.join(map(str, earlier))})" if earlier else ""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganbench.plugin import DiscriminatorStep, GeneratorStep
+from ganbench.training.culprit import expect_shape
 from ganbench.training.networks import views
 from ganbench.training.update import Functional, Part, Parts, Update
 
@@ -34,6 +35,8 @@ class DiscriminatorUpdate(Update):
         with self.parts.autocast():
             with torch.no_grad():
                 made = self.generate(z, condition)
+            if self.checked:
+                expect_shape("generator", made, tuple(view.shape))
             real = self.transform_images(view, True)
             fake = self.transform_images(made, False)
             real_logits, fake_logits = self.judge_both(
@@ -87,6 +90,8 @@ class GeneratorUpdate(Update):
         z = self.transform_latent(z)
         with self.parts.autocast():
             fake = self.generate(z, condition)
+            if self.checked:
+                expect_shape("generator", fake, tuple(real.shape))
             if not self._generator_objective and not self._penalties:
                 loss = own = self._adversarial_loss(fake, real, condition)
             else:

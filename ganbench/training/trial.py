@@ -15,7 +15,7 @@ from ganbench.data.resident import Order, Resident
 from ganbench.plugin import HALVES, Data, Half, Host, Objective, Picture, Role
 from ganbench.training import sampling
 from ganbench.training.calls import blame, call_plugin
-from ganbench.training.compiled import CompiledSteps
+from ganbench.training.compiled import COMPILED, CompiledSteps
 from ganbench.training.context import make_context
 from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
@@ -26,6 +26,9 @@ from ganbench.training.step import PairStep
 from ganbench.training.streams import Streams
 from ganbench.training.tracing import is_traced, note
 from ganbench.training.update import collect
+
+FRESH_LOSSES = 2048
+"""How many losses of updates are kept one by one before they are put into the log."""
 
 
 class Trial:
@@ -51,6 +54,8 @@ class Trial:
     diverged_at : int or None
         The first step, counted from 1, whose losses were not finite; the last step if then a
         weight is not.
+    compiled : list of CompiledSteps
+        For each pair, if steps are to be compiled.
     order : dict of str to list of str
         For each hook in use, the tricks that implement it, as they run.
 
@@ -86,6 +91,10 @@ class Trial:
         self.pairs: tuple[BuiltPair, ...] = build_pairs(
             self.architecture, self.tricks, self.context, self.streams
         )
+        if config.execution.channels_last:
+            for built in self.pairs:
+                for net in (built.pair.generator, built.pair.discriminator):
+                    net.to(memory_format=torch.channels_last)
         self.optimizers = [self._make_optimizers(built) for built in self.pairs]
         self._steps = [
             PairStep(
@@ -99,8 +108,8 @@ class Trial:
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]
         # A step that cannot be captured runs eagerly; the trial's details say which it was.
-        self._compiled = [
-            CompiledSteps(pair_step, config.execution.amp)
+        self.compiled = [
+            CompiledSteps(pair_step, config.execution.amp, self._schedule, self.steps)
             for pair_step in self._steps
             if config.execution.backend == "compiled"
         ]
@@ -123,6 +132,7 @@ class Trial:
         shape = (self.steps, len(self.pairs), len(HALVES))
         self.loss_log = torch.zeros(shape, device=device)
         self.update_log = torch.zeros(shape, dtype=torch.int16)
+        self._fresh: list[tuple[tuple[int, int, int], Tensor]] = []
 
     def order_of_batches(self, repeat: int) -> Order:
         """Return the order of real images for a half's first update in a step, or a further.
@@ -158,6 +168,7 @@ class Trial:
                 for step in range(start, end):
                     self._train_step(step)
                     self._warm = self._warm or not is_traced()
+                self._log_losses()
         except Exception as error:
             blamed = blame(error, (*self.tricks, self.architecture, self.objective))
             if blamed is not None and blamed is not error:
@@ -244,13 +255,15 @@ class Trial:
     @property
     def execution(self) -> dict[str, str]:
         """How steps are taken: ``backend``, and ``reason`` where that is not as was wished."""
-        reasons = [steps.reason for steps in self._compiled if steps.reason is not None]
-        if reasons:
-            return {"backend": "eager", "reason": f"not compiled: {reasons[0]}"}
-        return {"backend": "compiled" if self._compiled else "eager"}
+        decisions = set().union(*(steps.decisions for steps in self.compiled))
+        reasons = sorted(decisions - {COMPILED})
+        if not reasons:
+            return {"backend": COMPILED if decisions else "eager"}
+        backend = "partly compiled" if COMPILED in decisions else "eager"
+        return {"backend": backend, "reason": "; ".join(reasons)}
 
     def _compiling_seconds(self) -> float:
-        return sum(steps.seconds for steps in self._compiled)
+        return sum(steps.seconds for steps in self.compiled)
 
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of trained parameters of each pair and role."""
@@ -261,11 +274,8 @@ class Trial:
         }
 
     def _train_step(self, step: int) -> None:
-        for trick, hook, buffers in self._schedules:
-            hook(step, buffers)
-            if not self._warm:
-                note(trick.name, "before_step", (step,), None)
-        batches = [self._resident.batch(self.order_of_batches(0).next())]
+        self._schedule(step)
+        batches = [self._batch(0)]
         for index, (built, pair_step) in enumerate(zip(self.pairs, self._steps, strict=True)):
             # Drawn whether or not they are used, so that a half left out in this step shifts
             # nobody's draws in the next.
@@ -274,15 +284,40 @@ class Trial:
             latents = []
             for half, repeat in plan:
                 if repeat >= len(batches):
-                    indices = self.order_of_batches(repeat).next()
-                    batches.append(self._resident.batch(indices))
+                    batches.append(self._batch(repeat))
                 further = (str(repeat),)
                 latents.append(self._latents(built, half, further) if repeat else first[half])
-            runner = self._compiled[index] if self._compiled else pair_step
+            compile_it = self.compiled and not is_traced()
+            runner = self.compiled[index] if compile_it else pair_step
             real = [batches[repeat] for _, repeat in plan]
             for (half, _), loss in zip(plan, runner.run(step, plan, real, latents), strict=True):
-                self.loss_log[step, index, HALVES.index(half)] += loss
-                self.update_log[step, index, HALVES.index(half)] += 1
+                self._fresh.append(((step, index, HALVES.index(half)), loss))
+        if len(self._fresh) >= FRESH_LOSSES:
+            self._log_losses()
+
+    def _schedule(self, step: int) -> None:
+        for trick, hook, buffers in self._schedules:
+            hook(step, buffers)
+            if not self._warm:
+                note(trick.name, "before_step", (step,), None)
+
+    def _log_losses(self) -> None:
+        """Put the losses since the last call in their places: in one go, without a wait."""
+        if self._fresh:
+            places, losses = zip(*self._fresh, strict=True)
+            at = torch.tensor(places).T
+            ones = torch.ones(len(places), dtype=self.update_log.dtype)
+            self.update_log.index_put_(tuple(at), ones, accumulate=True)
+            where = tuple(at.to(self.device, non_blocking=True))
+            values = torch.stack(losses).to(self.loss_log.dtype)
+            self.loss_log.index_put_(where, values, accumulate=True)
+            self._fresh.clear()
+
+    def _batch(self, repeat: int) -> Tensor:
+        batch = self._resident.batch(self.order_of_batches(repeat).next())
+        if self.config.execution.channels_last and batch.ndim == 4:
+            return batch.contiguous(memory_format=torch.channels_last)
+        return batch
 
     def _latents(self, built: BuiltPair, half: Half, further: Sequence[str]) -> Tensor:
         spec = built.context.spec

@@ -188,8 +188,6 @@ class Update:
         """Return G's output."""
         generate = self.parts.pair.generator
         made: Tensor = generate(z) if condition is None else generate(z, condition)
-        if self.checked:
-            expect_shape("generator", made, (len(z), *self.parts.built.context.spec.shape))
         return made
 
     def judge(self, x: Tensor, condition: Tensor | None) -> Tensor:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::U
 @pytest.fixture(autouse=True)
 def _uncompiled(monkeypatch):
     monkeypatch.setattr(torch._inductor, "compile", lambda graph, arguments: graph)
-    monkeypatch.setattr(compiled, "_compiled", {})
+    monkeypatch.setattr(compiled, "_functions", {})
 
 
 def compare(tricks=(), shape=(1, 8, 8), **changes):

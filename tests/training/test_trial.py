@@ -291,3 +291,15 @@ def test_compiled_steps_are_the_eager_ones():
     compiled.advance(3)
     assert compiled.execution == {"backend": "compiled"}
     torch.testing.assert_close(compiled.loss_log, eager.loss_log, rtol=1e-4, atol=1e-5)
+
+
+def test_channels_last_is_another_layout_of_the_same_training():
+    plain, last = (
+        trial(architecture="dcgan-transpose", execution=Execution(channels_last=wanted))
+        for wanted in (False, True)
+    )
+    for run in (plain, last):
+        run.advance(3)
+    weight = last.pairs[0].pair.discriminator.blocks[0].conv.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(last.loss_log, plain.loss_log, rtol=1e-4, atol=1e-5)

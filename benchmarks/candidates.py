@@ -1,0 +1,123 @@
+"""Who is raced: our trainer in its settings, and the copied loop, over the same networks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from copied import copied_loop
+
+from ganbench.config.model import Execution, Latent
+from ganbench.plugin import Data, Host
+from ganbench.testing import tiny_config, tiny_data
+from ganbench.training import Trial
+
+BATCH, ITEMS = 64, 4096
+SIX_TRICKS: Mapping[str, Mapping[str, Any]] = {
+    "label_smoothing": {"real": 0.9},
+    "instance_noise": {"start": 0.1},
+    "feature_matching": {"weight": 1.0},
+    "historical_averaging": {"weight": 0.01},
+    "gradient_clipping": {"generator": 10.0, "discriminator": 10.0},
+    "ema": {"decay": 0.999},
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A generator and a discriminator, and what they are trained on.
+
+    Attributes
+    ----------
+    name, architecture : str
+    parameters : mapping
+        Of the architecture.
+    shape : tuple of int
+        Of an image, or a point.
+    latent : int
+    """
+
+    name: str
+    architecture: str
+    parameters: Mapping[str, Any]
+    shape: tuple[int, ...]
+    latent: int = 64
+
+
+NETWORKS = (
+    Network("ring", "mlp", {"hidden": 128}, (2,), latent=2),
+    Network("MLP 28×28", "mlp", {"hidden": 512}, (1, 28, 28)),
+    Network("DCGAN 8×8", "dcgan-upsample", {"width": 16}, (1, 8, 8)),
+    Network("DCGAN 16×16", "dcgan-upsample", {"width": 32}, (1, 16, 16)),
+    Network("DCGAN 32×32", "dcgan-upsample", {"width": 32}, (3, 32, 32)),
+    Network("DCGAN 64×64", "dcgan-transpose", {"width": 64}, (3, 64, 64), latent=100),
+)
+
+
+def build(
+    network: Network,
+    tricks: Mapping[str, Mapping[str, Any]],
+    execution: Mapping[str, Any],
+    device: str,
+    host: Host | None = None,
+) -> Trial:
+    """Return one of our trials."""
+    config = tiny_config(tricks, network.architecture, network.parameters, steps=10**6)
+    config = config.model_copy(
+        update={
+            "batch_size": BATCH,
+            "latent": Latent(dimension=network.latent),
+            "execution": Execution(**execution),
+        }
+    )
+    return Trial(config, 0, data_of(network), host or Host(), torch.device(device))
+
+
+def data_of(network: Network) -> Data:
+    """Return random data of a network's shape."""
+    return tiny_data(network.shape, ITEMS)
+
+
+def ours(
+    network: Network,
+    tricks: Mapping[str, Mapping[str, Any]],
+    execution: Mapping[str, Any],
+    device: str,
+) -> Callable[[int], None]:
+    """Return what trains as a trial of a study does."""
+    trial = build(network, tricks, execution, device)
+
+    def run(steps: int) -> None:
+        trial.advance(steps)
+        _synchronise(device)
+        if trial.execution["backend"] != execution.get("backend", "eager") and trial.step > 4:
+            raise RuntimeError(trial.execution["reason"])
+        if trial.diverged_at is not None:
+            raise RuntimeError(f"diverged at step {trial.diverged_at}")
+
+    return run
+
+
+def copied(network: Network, device: str) -> Callable[[int], None]:
+    """Return what trains as the copied loop does, on networks that begin alike."""
+    pair = build(network, {}, {}, device).pairs[0].pair
+    loop = copied_loop(
+        pair.generator,
+        pair.discriminator,
+        data_of(network).items,
+        network.latent,
+        BATCH,
+        torch.device(device),
+    )
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            next(loop)
+        _synchronise(device)
+
+    return run
+
+
+def _synchronise(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()

@@ -1,0 +1,83 @@
+"""How far a step is from what its arithmetic alone would take.
+
+``python benchmarks/limit.py`` counts the floating-point operations of a step (PyTorch's own
+counter: products of matrices and convolutions, forwards and backwards), measures how fast this
+device multiplies two large matrices, and sets the time that follows beside the time that a
+step takes: the rest is memory, small kernels, Python and launching.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from candidates import NETWORKS, build
+from page import add_options, table, write
+from torch.utils.flop_counter import FlopCounterMode
+
+SIDE = {"cpu": 1024, "cuda": 8192}
+"""Of the matrices that are multiplied: large enough to be limited by arithmetic."""
+
+
+def seconds(action: Callable[[], object], device: str, rounds: int) -> float:
+    """Return the median time of a call."""
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        action()
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def product_rate(device: str, rounds: int) -> float:
+    """Return floating-point operations a second of a product of matrices, float32."""
+    side = SIDE[device.partition(":")[0]]
+    a, b = (torch.randn(side, side, device=device) for _ in range(2))
+    a @ b
+    return 2 * side**3 / seconds(lambda: a @ b, device, rounds)
+
+
+def main() -> None:
+    """Count, measure, and print a line a network."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--device", default="cpu")
+    add_options(parser)
+    options = parser.parse_args()
+    if options.device == "cpu":
+        torch.set_num_threads(1)
+    rows = []
+    for network in NETWORKS:
+        trial = build(network, {}, {}, options.device)
+        trial.advance(3)
+        with FlopCounterMode(display=False) as counter:
+            trial.advance(1)
+        operations = counter.get_total_flops()
+        # Beside each other, since a shared machine is not always equally fast.
+        rate = product_rate(options.device, options.rounds)
+        took = seconds(partial(trial.advance, options.steps), options.device, options.rounds)
+        step, limit = took / options.steps, operations / rate
+        rows.append(
+            (
+                network.name,
+                f"{operations / 1e9:.3f}",
+                f"{rate / 1e9:.0f}",
+                f"{limit * 1e3:.2f}",
+                f"{step * 1e3:.2f}",
+                f"{limit / step:.0%}",
+            )
+        )
+        print(" | ".join(rows[-1]), flush=True)
+    head = ("network", "GFLOP a step", "GFLOP/s measured", "limit, ms", "step, ms", "of the limit")
+    if options.write:
+        command = f"python benchmarks/limit.py --device {options.device} --write"
+        write(f"limit {options.device}", command, table(head, rows), options.device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The page of results: each benchmark writes its own section, with what it ran on."""
+
+import argparse
+import datetime
+import platform
+import re
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a benchmark the option that writes."""
+    parser.add_argument(
+        "--write", action="store_true", help=f"put the results into {PAGE.relative_to(ROOT)}"
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown: the first column left, the others right."""
+    lines = [f"| {' | '.join(head)} |", f"|:---|{'---:|' * (len(head) - 1)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def machine(device: str) -> str:
+    """Return one line on what a benchmark ran on."""
+    import torch
+
+    from ganbench.study.compute import describe_environment
+
+    about = describe_environment((device,), 1)
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    ).stdout.strip()
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else about["processor"]
+    return (
+        f"{name}, {about['cores']} CPU cores; torch {torch.__version__}, "
+        f"Python {platform.python_version()}, ganbench {metadata.version('ganbench')} "
+        f"({commit or 'no git'}); {datetime.date.today().isoformat()}"
+    )
+
+
+def write(section: str, command: str, body: str, device: str = "cpu") -> None:
+    """Put a section into the page, in place of what stood there of the same benchmark.
+
+    Parameters
+    ----------
+    section : str
+        What marks it in the page.
+    command : str
+        What made it.
+    body : str
+        Markdown.
+    device : str
+    """
+    start, end = f"<!-- {section} -->", f"<!-- end of {section} -->"
+    text = f"{start}\n{body}\n\n`{command}`: {machine(device)}.\n{end}"
+    page = PAGE.read_text(encoding="utf-8")
+    pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+    if not pattern.search(page):
+        raise SystemExit(f"{PAGE}: has no place marked {start}")
+    PAGE.write_text(pattern.sub(lambda _: text, page), encoding="utf-8")

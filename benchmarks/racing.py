@@ -1,0 +1,138 @@
+"""Candidates raced against each other in interleaved rounds, each in processes of its own.
+
+A candidate is a function that makes a function which takes steps. Each of its processes is
+started once, warmed up, and then waits for its turn: no two candidates ever run at once, and
+whatever the machine does besides meets all of them alike.
+"""
+
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+Runner = Callable[[int], None]
+"""Takes a number of steps, and returns when they are done."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Who takes part.
+
+    Attributes
+    ----------
+    name : str
+    make : callable (*arguments) -> Runner
+        Of a module: it is called in another process.
+    arguments : tuple
+    processes : int
+        How many run side by side, each taking all the steps.
+    threads : int or None
+        Of PyTorch, in each process; None for its own choice.
+    """
+
+    name: str
+    make: Callable[..., Runner]
+    arguments: tuple[Any, ...]
+    processes: int = 1
+    threads: int | None = 1
+
+
+def race(candidates: Sequence[Candidate], seconds: float, rounds: int) -> Mapping[str, float | str]:
+    """Return each candidate's steps a second: the median over rounds, all processes together.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+    seconds : float
+        How long a turn lasts, about.
+    rounds : int
+
+    Returns
+    -------
+    mapping of name to float or str
+        Why there is no figure, where a candidate failed.
+    """
+    with ExitStack() as stack:
+        teams = [_Team(candidate, stack) for candidate in candidates]
+        for team in teams:
+            team.warm_up(seconds)
+        rates: dict[str, list[float]] = {team.candidate.name: [] for team in teams}
+        for _ in range(rounds):
+            for team in teams:
+                if team.failure is None:
+                    rates[team.candidate.name].append(team.turn())
+        return {
+            team.candidate.name: team.failure or statistics.median(rates[team.candidate.name])
+            for team in teams
+        }
+
+
+class _Team:
+    """The processes of a candidate."""
+
+    def __init__(self, candidate: Candidate, stack: ExitStack) -> None:
+        self.candidate = candidate
+        self.failure: str | None = None
+        self._steps = 1
+        self._links: list[Connection] = []
+        context = multiprocessing.get_context("spawn")
+        for _ in range(candidate.processes):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(candidate, theirs))
+            process.start()
+            theirs.close()
+            stack.callback(process.join)
+            stack.callback(ours.close)
+            self._links.append(ours)
+
+    def warm_up(self, seconds: float) -> None:
+        """Find out how many steps a turn takes; compilers and caches do their work."""
+        while self.failure is None:
+            took = self._steps * len(self._links) / self.turn()
+            if took >= seconds / 2:
+                self._steps = max(1, round(self._steps * seconds / took))
+                return
+            self._steps *= 2
+
+    def turn(self) -> float:
+        """Return steps a second, of all processes together."""
+        began = time.perf_counter()
+        for link in self._links:
+            link.send(self._steps)
+        for link in self._links:
+            answer = link.recv()
+            if answer is not None:
+                self.failure = str(answer)
+        return self._steps * len(self._links) / (time.perf_counter() - began)
+
+
+def _serve(candidate: Candidate, link: Connection) -> None:
+    try:
+        import torch
+
+        if candidate.threads is not None:
+            os.environ["OMP_NUM_THREADS"] = str(candidate.threads)
+            torch.set_num_threads(candidate.threads)
+        run = candidate.make(*candidate.arguments)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+
+        def run(steps: int) -> None:
+            raise RuntimeError(reason)
+
+    while True:
+        try:
+            steps = link.recv()
+        except EOFError:
+            os._exit(0)  # a DataLoader's workers would be waited for
+        try:
+            run(steps)
+        except Exception as error:
+            link.send(str(error))
+        else:
+            link.send(None)
