@@ -9,10 +9,11 @@ from copied import copied_loop
 
 from ganbench.config.model import Execution, Latent
 from ganbench.plugin import Data, Host
+from ganbench.study.compute import set_up_torch
 from ganbench.testing import tiny_config, tiny_data
 from ganbench.training import Trial
 
-BATCH, ITEMS = 64, 4096
+BATCH, ITEMS = 64, 20_000
 SIX_TRICKS: Mapping[str, Mapping[str, Any]] = {
     "label_smoothing": {"real": 0.9},
     "instance_noise": {"start": 0.1},
@@ -85,12 +86,13 @@ def ours(
     device: str,
 ) -> Callable[[int], None]:
     """Return what trains as a trial of a study does."""
+    set_up_torch(device)
     trial = build(network, tricks, execution, device)
 
     def run(steps: int) -> None:
         trial.advance(steps)
         _synchronise(device)
-        if trial.execution["backend"] != execution.get("backend", "eager") and trial.step > 4:
+        if trial.step > 4 and trial.execution != {"backend": execution.get("backend", "eager")}:
             raise RuntimeError(trial.execution["reason"])
         if trial.diverged_at is not None:
             raise RuntimeError(f"diverged at step {trial.diverged_at}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from candidates import NETWORKS, build
-from page import add_options, table, write
+from page import add_options, expect_place, table, write
 from racing import Candidate, race
 from torch import Tensor
 
@@ -72,12 +72,17 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     add_options(parser)
     options = parser.parse_args()
+    if options.write:
+        expect_place(f"hooks {options.device}")
     names = ("no tricks", f"{COUNT} idle tricks")
     found = [
         Candidate(name, trains, (count, options.device))
         for name, count in zip(names, (0, COUNT), strict=True)
     ]
     rates = race(found, options.seconds, options.rounds)
+    failed = [rate for rate in rates.values() if isinstance(rate, str)]
+    if failed:
+        raise SystemExit(failed[0])
     without, idle = (1e6 / float(rates[name]) for name in names)
     row = (f"{without:.0f}", f"{idle:.0f}", f"{idle - without:.1f}", f"{(idle - without) / 10:.2f}")
     head = ("network", "no tricks, µs", "six idle, µs", "difference, µs", "% of a step of 1 ms")
@@ -86,8 +91,7 @@ def main() -> None:
     if options.write:
         note = f"Six tricks that override seven hooks and do nothing, medians of {options.rounds} "
         note += "interleaved rounds."
-        command = f"python benchmarks/hooks.py --device {options.device} --write"
-        write(f"hooks {options.device}", command, f"{note}\n\n{body}", options.device)
+        write(f"hooks {options.device}", f"{note}\n\n{body}", options.device)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ from functools import partial
 
 import torch
 from candidates import NETWORKS, build
-from page import add_options, table, write
+from page import add_options, expect_place, table, write
 from torch.utils.flop_counter import FlopCounterMode
+
+from ganbench.study.compute import set_up_torch
 
 SIDE = {"cpu": 1024, "cuda": 8192}
 """Of the matrices that are multiplied: large enough to be limited by arithmetic."""
@@ -49,8 +51,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     add_options(parser)
     options = parser.parse_args()
-    if options.device == "cpu":
-        torch.set_num_threads(1)
+    if options.write:
+        expect_place(f"limit {options.device}")
+    set_up_torch(options.device)
     rows = []
     for network in NETWORKS:
         trial = build(network, {}, {}, options.device)
@@ -75,8 +78,7 @@ def main() -> None:
         print(" | ".join(rows[-1]), flush=True)
     head = ("network", "GFLOP a step", "GFLOP/s measured", "limit, ms", "step, ms", "of the limit")
     if options.write:
-        command = f"python benchmarks/limit.py --device {options.device} --write"
-        write(f"limit {options.device}", command, table(head, rows), options.device)
+        write(f"limit {options.device}", table(head, rows), options.device)
 
 
 if __name__ == "__main__":

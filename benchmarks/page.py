@@ -4,7 +4,9 @@ import argparse
 import datetime
 import platform
 import re
+import shlex
 import subprocess
+import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -48,23 +50,31 @@ def machine(device: str) -> str:
     )
 
 
-def write(section: str, command: str, body: str, device: str = "cpu") -> None:
+def expect_place(section: str) -> None:
+    """End the program if the page has no place for a section: before hours are measured."""
+    if not _pattern(section).search(PAGE.read_text(encoding="utf-8")):
+        raise SystemExit(f"{PAGE}: has no place marked <!-- {section} -->")
+
+
+def write(section: str, body: str, device: str = "cpu") -> None:
     """Put a section into the page, in place of what stood there of the same benchmark.
 
     Parameters
     ----------
     section : str
         What marks it in the page.
-    command : str
-        What made it.
     body : str
-        Markdown.
+        Markdown; the command that is running is written under it.
     device : str
     """
+    script = Path(sys.argv[0]).resolve().relative_to(ROOT)
+    command = shlex.join(["python", str(script), *sys.argv[1:]])
     start, end = f"<!-- {section} -->", f"<!-- end of {section} -->"
     text = f"{start}\n{body}\n\n`{command}`: {machine(device)}.\n{end}"
     page = PAGE.read_text(encoding="utf-8")
-    pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-    if not pattern.search(page):
-        raise SystemExit(f"{PAGE}: has no place marked {start}")
-    PAGE.write_text(pattern.sub(lambda _: text, page), encoding="utf-8")
+    PAGE.write_text(_pattern(section).sub(lambda _: text, page), encoding="utf-8")
+
+
+def _pattern(section: str) -> re.Pattern[str]:
+    start, end = f"<!-- {section} -->", f"<!-- end of {section} -->"
+    return re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)

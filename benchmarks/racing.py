@@ -9,11 +9,13 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
+
+from ganbench.study.compute import THREAD_VARIABLES
 
 Runner = Callable[[int], None]
 """Takes a number of steps, and returns when they are done."""
@@ -83,8 +85,11 @@ class _Team:
         context = multiprocessing.get_context("spawn")
         for _ in range(candidate.processes):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(candidate, theirs))
-            process.start()
+            process = context.Process(
+                target=_serve, args=(candidate, theirs, multiprocessing.get_start_method())
+            )
+            with threads(candidate.threads):
+                process.start()
             theirs.close()
             stack.callback(process.join)
             stack.callback(ours.close)
@@ -93,7 +98,8 @@ class _Team:
     def warm_up(self, seconds: float) -> None:
         """Find out how many steps a turn takes; compilers and caches do their work."""
         while self.failure is None:
-            took = self._steps * len(self._links) / self.turn()
+            # Twice: the first time, something may have been compiled.
+            took = min(self._steps * len(self._links) / self.turn() for _ in range(2))
             if took >= seconds / 2:
                 self._steps = max(1, round(self._steps * seconds / took))
                 return
@@ -105,19 +111,33 @@ class _Team:
         for link in self._links:
             link.send(self._steps)
         for link in self._links:
-            answer = link.recv()
+            try:
+                answer = link.recv()
+            except EOFError:
+                answer = "its process died"
             if answer is not None:
                 self.failure = str(answer)
         return self._steps * len(self._links) / (time.perf_counter() - began)
 
 
-def _serve(candidate: Candidate, link: Connection) -> None:
+@contextmanager
+def threads(wanted: int | None) -> Iterator[None]:
+    """Let a process started inside have so many threads, or as many as PyTorch chooses."""
+    before = {name: os.environ.pop(name) for name in THREAD_VARIABLES if name in os.environ}
+    if wanted is not None:
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(wanted)))
     try:
-        import torch
+        yield
+    finally:
+        for name in THREAD_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
-        if candidate.threads is not None:
-            os.environ["OMP_NUM_THREADS"] = str(candidate.threads)
-            torch.set_num_threads(candidate.threads)
+
+def _serve(candidate: Candidate, link: Connection, start_method: str) -> None:
+    # A DataLoader starts its workers as it would in a script of one's own.
+    multiprocessing.set_start_method(start_method, force=True)
+    try:
         run = candidate.make(*candidate.arguments)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"

@@ -11,7 +11,7 @@ import argparse
 import os
 
 from candidates import BATCH, NETWORKS, SIX_TRICKS, Network, copied, ours
-from page import add_options, table, write
+from page import add_options, expect_place, table, write
 from racing import Candidate, race
 
 BF16 = {"amp": "bf16", "channels_last": True}
@@ -60,6 +60,8 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="only this candidate, and the copied loop")
     add_options(parser)
     options = parser.parse_args()
+    if options.write:
+        expect_place(f"step {options.device}")
     wanted = {*(options.only or HEAD[1:]), "copied loop"}
     rows = []
     for network in NETWORKS:
@@ -81,8 +83,7 @@ def main() -> None:
             f"{BATCH}, medians of {options.rounds} interleaved rounds of "
             f"{options.seconds:g} s. `machine` counts the steps of one process a core together."
         )
-        command = f"python benchmarks/step.py --device {options.device} --write"
-        write(f"step {options.device}", command, f"{note}\n\n{table(HEAD, rows)}", options.device)
+        write(f"step {options.device}", f"{note}\n\n{table(HEAD, rows)}", options.device)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,18 @@ copied loop, which measures nothing. Both have the whole machine. From the study
 
 import argparse
 import json
+import multiprocessing
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from candidates import Network, copied
-from page import add_options, table, write
+from page import add_options, expect_place, table, write
+from racing import threads
 
 STUDY = """
 name: timed
@@ -66,11 +69,16 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     add_options(parser)
     options = parser.parse_args()
+    if options.write:
+        expect_place(f"study {options.device}")
     trials = ARMS * options.seeds
     with tempfile.TemporaryDirectory() as folder:
         wall, results = study(Path(folder), options.steps, options.seeds, options.device)
     print(f"ganbench: {wall:.1f} s", flush=True)
-    reference = one_after_another(options.steps, trials, options.device)
+    context = multiprocessing.get_context("spawn")
+    with threads(None), ProcessPoolExecutor(1, mp_context=context) as process:
+        turn = process.submit(one_after_another, options.steps, trials, options.device)
+        reference = turn.result()
     workers = results["environment"]["workers"]
     training = sum(trial["training_seconds"] for trial in results["trials"])
     measuring = sum(trial["evaluation_seconds"] for trial in results["trials"])
@@ -89,8 +97,7 @@ def main() -> None:
     )
     print(body)
     if options.write:
-        command = f"python benchmarks/study.py --device {options.device} --write"
-        write(f"study {options.device}", command, body, options.device)
+        write(f"study {options.device}", body, options.device)
 
 
 if __name__ == "__main__":

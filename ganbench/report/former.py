@@ -48,12 +48,13 @@ def loss(plan: RunPlan) -> str | None:
         return f"{RESULTS} there is no report's that this ganbench can read"
     except GanbenchError as error:
         first = str(error).partition("\n")[0]
-        return f"its study cannot be read with the plugins that this run has: {first}"
+        return f"its study is none that this ganbench, with this run's plugins, can read: {first}"
     lost = _lost(arms, plan.arms)
     if not lost:
         return _seeds_lost(seeds, plan.study.seeds)
-    if lost[0] is arms[0]:  # with another baseline every arm is another
-        return _told_settings(resolved, plan.resolved)
+    # With another baseline every arm is another.
+    if lost[0] is arms[0] and (told := _told_settings(resolved, plan.resolved)):
+        return told
     names = ", ".join(arm.name for arm in lost[:SHOWN]) + (", …" if len(lost) > SHOWN else "")
     return f"it has {count(len(lost), 'arm')} that this one has not: {names}"
 

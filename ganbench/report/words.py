@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor, inf, isinf, log10
+from math import ceil, floor, inf, isinf, log10
 
 from ganbench.study.comparison import Comparison, Effect, Rate
 from ganbench.study.reasons import AGREED
@@ -144,7 +144,9 @@ def _end(difference: float) -> str:
     text = percent(difference)
     if text != "0%" or difference == 0:
         return text
-    return f"{'−' if difference < 0 else '+'}{abs(100 * relative_change(difference)):.1g}%"
+    size = abs(100 * relative_change(difference))
+    digits = min(9, 1 - ceil(log10(size)))
+    return f"{'−' if difference < 0 else '+'}{size:.{digits}f}%"
 
 
 def p_value(p: float | None) -> str:
