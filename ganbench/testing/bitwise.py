@@ -1,7 +1,9 @@
 """The clauses of a trick's contract about bits: equal starts, streams, restarts, static steps."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -110,8 +112,12 @@ def resumes_exactly(case: PluginCase) -> None:
     )
 
 
-def looks_at_no_value(case: TrickCase) -> None:
-    """Watch the step hooks for ``.item()`` and branches on data."""
+def _as_it_is(graph: Callable[..., Any], arguments: object) -> Callable[..., Any]:
+    return graph
+
+
+def is_a_fixed_step(case: TrickCase) -> None:
+    """Watch the step hooks for ``.item()`` and branches on data; capture the step as a graph."""
     if not case.trick.capturable:
         raise NothingToCheckError("it declares capturable = False, so its steps run eagerly")
     trial = case.make(case.parameters)
@@ -123,6 +129,16 @@ def looks_at_no_value(case: TrickCase) -> None:
             f"a step hook looks at a value at {some(watch.looks)}",
             "Keep it a tensor (`torch.where` in place of `if`; what depends on the step goes into "
             "a buffer in `before_step`), or declare `capturable = False`.",
+        )
+    trial = case.make(case.parameters)
+    trial.compile_with(_as_it_is)
+    trial.advance(STEPS)
+    reason = trial.execution.get("reason")
+    if reason is not None:
+        raise ContractError(
+            f"a step with it is no fixed graph: {reason}",
+            "What changes from step to step goes into a buffer of `make_buffers`, which "
+            "`before_step` fills in place; or declare `capturable = False`.",
         )
 
 

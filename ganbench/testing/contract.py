@@ -51,8 +51,11 @@ class TrickContract(TrickCase):
         hold(bitwise.resumes_exactly, self)
 
     def test_step_hooks_look_at_no_value(self) -> None:
-        """No ``.item()`` and no branch on data, unless ``capturable`` is False."""
-        hold(bitwise.looks_at_no_value, self)
+        """A fixed graph: no ``.item()``, no branch on data, no counting in Python's numbers.
+
+        Unless ``capturable`` is False.
+        """
+        hold(bitwise.is_a_fixed_step, self)
 
     def test_search_ranges_can_be_trained(self) -> None:
         """It trains at both ends of each ``Search`` range."""

@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 from ganbench.config.text import flow
 from ganbench.plugin import Trick
 from ganbench.testing.bitwise import (
-    looks_at_no_value,
+    is_a_fixed_step,
     other_streams_are_undisturbed,
     repeats_exactly,
     resumes_exactly,
@@ -158,7 +158,7 @@ TRICK_CHECKS: tuple[Check[TrickCase], ...] = (
     Check("streams", "nobody else's random draws are moved", other_streams_are_undisturbed),
     Check("repeats", "the same seed gives the same bits", repeats_exactly),
     Check("resumes", "stopped and resumed, it ends with the same bits", resumes_exactly),
-    Check("static steps", "step hooks look at no value", looks_at_no_value),
+    Check("static steps", "a step is a fixed graph", is_a_fixed_step),
     Check("search", "it trains at both ends of each Search range", trains_over_its_search_ranges),
     Check("points", "it trains on points, or says why not", copes_with_points),
     Check("colour", "it trains on other channels, or says why not", copes_with_colour),

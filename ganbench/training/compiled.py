@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from ganbench.training.capture import Captured, CaptureError, capture, short
 from ganbench.training.state import held, plain, undisturbed
@@ -21,9 +21,17 @@ FLOOR = 0.05
 """What counts as the largest loss where all are smaller."""
 COMPILED = "compiled"
 
-_functions: dict[str, Callable[..., Any]] = {}
+Compiler = Callable[[fx.GraphModule, list[Any]], Callable[..., Any]]
+
+_functions: dict[tuple[Compiler, str], Callable[..., Any]] = {}
 """What was compiled in this process, by the graph: for an arm's other seeds, and for other
 arms whose graphs come out alike."""
+
+
+def inductor(graph: fx.GraphModule, arguments: list[Any]) -> Callable[..., Any]:
+    """Compile a graph with PyTorch's own compiler."""
+    function: Callable[..., Any] = torch._inductor.compile(graph, arguments)
+    return function
 
 
 class CompiledSteps:
@@ -39,6 +47,7 @@ class CompiledSteps:
     step : PairStep
     amp : {"off", "bf16"}
         In which precision the eager step computes, and so how close to it to expect this one.
+    compiler : callable (graph, arguments) -> callable
     schedule : callable (step) -> None
         What the tricks do before a step.
     steps : int
@@ -51,8 +60,14 @@ class CompiledSteps:
     """
 
     def __init__(
-        self, step: PairStep, amp: str, schedule: Callable[[int], None], steps: int
+        self,
+        step: PairStep,
+        amp: str,
+        compiler: Compiler,
+        schedule: Callable[[int], None],
+        steps: int,
     ) -> None:
+        self._compiler = compiler
         self._step, self._tolerances = step, TOLERANCES[amp]
         self._schedule, self._last = schedule, steps - 1
         self._decided: dict[Plan, str] = {}
@@ -110,9 +125,9 @@ class CompiledSteps:
                 "the last step is another one than this: something that changes is not in a buffer"
             )
         graph = _Graph(self._step, plan, captured)
-        if captured.key not in _functions:
-            _functions[captured.key] = self._compile(graph, number, inputs)
-        graph.function = _functions[captured.key]
+        if (self._compiler, captured.key) not in _functions:
+            _functions[self._compiler, captured.key] = self._compile(graph, number, inputs)
+        graph.function = _functions[self._compiler, captured.key]
         if plan not in self._decided:
             self._check(graph, number, inputs)
         return graph
@@ -147,12 +162,9 @@ class CompiledSteps:
         try:
             with undisturbed(self._step.parts), torch.no_grad():
                 arguments: list[Any] = [*graph.arguments(number, inputs)]
-                function: Callable[..., Any] = torch._inductor.compile(
-                    graph.captured.graph, arguments
-                )
+                return self._compiler(graph.captured.graph, arguments)
         except Exception as error:
             raise CaptureError(f"the compiler failed: {short(error)}") from error
-        return function
 
     def _check(self, graph: "_Graph", number: int, inputs: list[Tensor]) -> None:
         """Compare some steps with eager ones.

@@ -15,7 +15,7 @@ from ganbench.data.resident import Order, Resident
 from ganbench.plugin import HALVES, Data, Half, Host, Objective, Picture, Role
 from ganbench.training import sampling
 from ganbench.training.calls import blame, call_plugin
-from ganbench.training.compiled import COMPILED, CompiledSteps
+from ganbench.training.compiled import COMPILED, CompiledSteps, Compiler, inductor
 from ganbench.training.context import make_context
 from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
@@ -107,12 +107,9 @@ class Trial:
             )
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]
-        # A step that cannot be captured runs eagerly; the trial's details say which it was.
-        self.compiled = [
-            CompiledSteps(pair_step, config.execution.amp, self._schedule, self.steps)
-            for pair_step in self._steps
-            if config.execution.backend == "compiled"
-        ]
+        self.compiled: list[CompiledSteps] = []
+        if config.execution.backend == "compiled":
+            self.compile_with(inductor)
         self._schedules = [
             (trick, hook, buffers)
             for built in self.pairs
@@ -133,6 +130,17 @@ class Trial:
         self.loss_log = torch.zeros(shape, device=device)
         self.update_log = torch.zeros(shape, dtype=torch.int16)
         self._fresh: list[tuple[tuple[int, int, int], Tensor]] = []
+
+    def compile_with(self, compiler: Compiler) -> None:
+        """Have steps captured and computed by what ``compiler`` makes of their graphs.
+
+        A step that cannot be captured runs eagerly; ``execution`` says which it was, and why.
+        """
+        amp = self.config.execution.amp
+        self.compiled = [
+            CompiledSteps(pair_step, amp, compiler, self._schedule, self.steps)
+            for pair_step in self._steps
+        ]
 
     def order_of_batches(self, repeat: int) -> Order:
         """Return the order of real images for a half's first update in a step, or a further.

@@ -154,6 +154,20 @@ def marks(output):
     return found
 
 
+def test_a_schedule_in_a_number_of_pythons_is_no_fixed_step(folder):
+    # Eagerly it works; a graph would keep the first step's number for good.
+    schedule = NOISE.replace("self.parameters.amount *", "self.parameters.amount * self._fade *")
+    (folder / "mine.py").write_text(
+        HEAD + schedule + "    def before_step(self, step, buf):\n"
+        "        self._fade = 1 / (1 + step)\n"
+    )
+    code, output = check("mine.py")
+    assert code == 1
+    text = squeezed(output.partition("✗ static steps")[2])
+    assert "seen a step with it is no fixed graph: the last step is another one than this" in text
+    assert "goes into a buffer of `make_buffers`" in text
+
+
 def test_every_clause_has_a_trick_that_breaks_it():
     assert list(BROKEN) == [clause.name for clause in CONTRACTS["trick"]]
 
