@@ -145,9 +145,7 @@ def test_a_report_with_a_plugin_that_is_not_here_is_another_studys(folder):
     before = plan()
     resolved = {**before.resolved, "factors": {"nowhere": ["off", {}]}}
     leave_a_report(before, study=resolved)
-    assert "plugins, can read: factors.nowhere" in refusal_of(
-        plan()
-    )
+    assert "plugins, can read: factors.nowhere" in refusal_of(plan())
 
 
 @pytest.mark.parametrize("text", ["precious", "[]", '{"quick": false}', "{}"])
