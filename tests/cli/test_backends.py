@@ -13,17 +13,16 @@ name: NAME
 question: Does another back end change the answer?
 dataset: {name: ring, samples: 2000}
 baseline:
-  architecture: {name: mlp, hidden: 32}
+  architecture: {name: mlp, hidden: 64}
   latent: {dimension: 2}
   batch_size: 64
-  steps: 400
-  optimizers: {generator: {lr: 0.002}, discriminator: {lr: 0.002}}
+  steps: 1200
+  optimizers: {generator: {lr: 0.001}, discriminator: {lr: 0.001}}
   execution: {backend: NAME}
 factors:
-  instance_noise: ["off", {start: 0.05}]
-  optimizers.generator.lr: [0.002, 0.000001]
-seeds: 8
-evaluation: {extractor: coordinates, samples: 512, every: 200, batch_size: 512}
+  optimizers.generator.lr: [0.001, 0.000001]
+seeds: 6
+evaluation: {extractor: coordinates, samples: 512, every: 1200, batch_size: 512}
 """
 
 
