@@ -1,21 +1,24 @@
 """What the machinery of hooks costs: six tricks that do nothing, against none.
 
-``python benchmarks/hooks.py`` races two trials of the smallest network: one without tricks,
-one with six that override every chained hook of the step and hand on what they are given. The
-difference is the price of calling them, without what a real trick computes.
+``python benchmarks/hooks.py`` has two trials of the smallest network take turns: one without
+tricks, one with six that override every chained hook of the step and hand on what they are given.
+The difference is the price of calling them, without what a real trick computes.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+import statistics
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from candidates import NETWORKS, build
 from page import add_options, expect_place, table, write
-from racing import Candidate, race
 from torch import Tensor
 
 from ganbench.plugin import Buffers, Half, Host, Role, Trick, TrickParameters
+from ganbench.study.compute import set_up_torch
+from ganbench.training import Trial
 
 COUNT = 6
 
@@ -50,47 +53,64 @@ class Idle(Trick):
         pass
 
 
-def trains(count: int, device: str) -> Callable[[int], None]:
-    """Return what trains with ``count`` idle tricks."""
+def trial_with(count: int, device: str) -> Trial:
+    """Return a trial of the smallest network with ``count`` idle tricks."""
     classes: list[Any] = [type(f"Idle{i}", (Idle,), {"name": f"idle{i}"}) for i in range(count)]
     tricks: dict[str, dict[str, Any]] = {cls.name: {} for cls in classes}
-    trial = build(NETWORKS[0], tricks, {}, device, Host(classes=classes))
+    return build(NETWORKS[0], tricks, {}, device, Host(classes=classes))
 
-    def run(steps: int) -> None:
-        trial.advance(steps)
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
 
-    return run
+def microseconds(trial: Trial, steps: int, device: str) -> float:
+    """Take some steps, and return what each took."""
+    began = time.perf_counter()
+    trial.advance(steps)
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    return (time.perf_counter() - began) / steps * 1e6
 
 
 def main() -> None:
-    """Race, and print the difference."""
+    """Take turns, and print the difference."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
+    parser.add_argument("--turns", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=20, help="in a turn")
     parser.add_argument("--device", default="cpu")
     add_options(parser)
     options = parser.parse_args()
     if options.write:
         expect_place(f"hooks {options.device}")
-    names = ("no tricks", f"{COUNT} idle tricks")
-    found = [
-        Candidate(name, trains, (count, options.device))
-        for name, count in zip(names, (0, COUNT), strict=True)
-    ]
-    rates = race(found, options.seconds, options.rounds)
-    failed = [rate for rate in rates.values() if isinstance(rate, str)]
-    if failed:
-        raise SystemExit(failed[0])
-    without, idle = (1e6 / float(rates[name]) for name in names)
-    row = (f"{without:.0f}", f"{idle:.0f}", f"{idle - without:.1f}", f"{(idle - without) / 10:.2f}")
-    head = ("network", "no tricks, µs", "six idle, µs", "difference, µs", "% of a step of 1 ms")
-    body = table(head, [(NETWORKS[0].name, *row)])
+    set_up_torch(options.device)
+    trials = [trial_with(count, options.device) for count in (0, COUNT)]
+    turns = []
+    for turn in range(options.turns):
+        # The one that comes second finds warmer caches: they take that in turns too.
+        order = (0, 1) if turn % 2 else (1, 0)
+        took = {
+            index: microseconds(trials[index], options.steps, options.device) for index in order
+        }
+        turns.append((took[0], took[1]))
+    turns = turns[options.turns // 10 :]  # the first warm up
+    differences = sorted(idle - without for without, idle in turns)
+    # The interval of a median: order statistics, of the binomial distribution's normal limit.
+    middle, reach = len(differences) / 2, 0.98 * len(differences) ** 0.5
+    low, high = differences[int(middle - reach)], differences[int(middle + reach)]
+    difference = statistics.median(differences)
+    without = statistics.median(time for time, _ in turns)
+    row = (
+        NETWORKS[0].name,
+        f"{without:.0f}",
+        f"{difference:.1f}",
+        f"{low:.1f} to {high:.1f}",
+        f"{difference / 10:.2f}",
+    )
+    head = ("network", "a step, µs", "six idle tricks more, µs", "95 %", "% of a step of 1 ms")
+    body = table(head, [row])
     print(body)
     if options.write:
-        note = f"Six tricks that override seven hooks and do nothing, medians of {options.rounds} "
-        note += "interleaved rounds."
+        note = (
+            f"Six tricks that override seven hooks and do nothing, against none: the median "
+            f"difference of {len(turns)} pairs of turns of {options.steps} steps."
+        )
         write(f"hooks {options.device}", f"{note}\n\n{body}", options.device)
 
 

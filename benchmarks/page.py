@@ -35,19 +35,21 @@ def machine(device: str) -> str:
     from ganbench.study.compute import describe_environment
 
     about = describe_environment((device,), 1)
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    ).stdout.strip()
+    commit = _git("describe", "--always") or "no git"
+    if _git("status", "--porcelain", "--", "ganbench", "plugins", "benchmarks"):
+        commit += ", with changes"
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else about["processor"]
     return (
         f"{name}, {about['cores']} CPU cores; torch {torch.__version__}, "
         f"Python {platform.python_version()}, ganbench {metadata.version('ganbench')} "
-        f"({commit or 'no git'}); {datetime.date.today().isoformat()}"
+        f"({commit}); {datetime.date.today().isoformat()}"
     )
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    return done.stdout.strip()
 
 
 def expect_place(section: str) -> None:
