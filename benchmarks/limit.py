@@ -21,6 +21,7 @@ from ganbench.study.compute import set_up_torch
 
 SIDE = {"cpu": 1024, "cuda": 8192}
 """Of the matrices that are multiplied: large enough to be limited by arithmetic."""
+TURN_SECONDS = 1.0
 
 
 def seconds(action: Callable[[], object], device: str, rounds: int) -> float:
@@ -47,7 +48,7 @@ def main() -> None:
     """Count, measure, and print a line a network."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=20, help="at most, in a turn")
     parser.add_argument("--device", default="cpu")
     add_options(parser)
     options = parser.parse_args()
@@ -63,8 +64,10 @@ def main() -> None:
         operations = counter.get_total_flops()
         # Beside each other, since a shared machine is not always equally fast.
         rate = product_rate(options.device, options.rounds)
-        took = seconds(partial(trial.advance, options.steps), options.device, options.rounds)
-        step, limit = took / options.steps, operations / rate
+        once = seconds(partial(trial.advance, 1), options.device, 3)
+        steps = max(1, min(options.steps, round(TURN_SECONDS / once)))
+        took = seconds(partial(trial.advance, steps), options.device, options.rounds)
+        step, limit = took / steps, operations / rate
         rows.append(
             (
                 network.name,
