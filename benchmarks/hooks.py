@@ -72,8 +72,8 @@ def microseconds(trial: Trial, steps: int, device: str) -> float:
 def main() -> None:
     """Take turns, and print the difference."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--turns", type=int, default=400)
-    parser.add_argument("--steps", type=int, default=20, help="in a turn")
+    parser.add_argument("--turns", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=5, help="in a turn")
     parser.add_argument("--device", default="cpu")
     add_options(parser)
     options = parser.parse_args()
