@@ -54,8 +54,10 @@ def study(folder: Path, steps: int, seeds: int, device: str) -> tuple[float, dic
     return wall, json.loads((folder / "reports/timed/results.json").read_text())
 
 
-def one_after_another(steps: int, trials: int, device: str) -> float:
-    """Return the wall time in seconds of the copied loop's trainings."""
+def one_after_another(steps: int, trials: int, device: str, start_method: str) -> float:
+    """Return the wall time in seconds of the copied loop's trainings, in a process of its own."""
+    # A DataLoader starts its workers as it would in a script of one's own.
+    multiprocessing.set_start_method(start_method, force=True)
     began = time.perf_counter()
     for _ in range(trials):
         copied(NETWORK, device)(steps)
@@ -78,7 +80,8 @@ def main() -> None:
     print(f"ganbench: {wall:.1f} s", flush=True)
     context = multiprocessing.get_context("spawn")
     with threads(None), ProcessPoolExecutor(1, mp_context=context) as process:
-        turn = process.submit(one_after_another, options.steps, trials, options.device)
+        method = multiprocessing.get_start_method()
+        turn = process.submit(one_after_another, options.steps, trials, options.device, method)
         reference = turn.result()
     workers = results["environment"]["workers"]
     training = sum(trial["training_seconds"] for trial in results["trials"])
