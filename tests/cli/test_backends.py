@@ -21,7 +21,7 @@ baseline:
   execution: {backend: NAME}
 factors:
   optimizers.generator.lr: [0.001, 0.000001]
-seeds: 6
+seeds: 8
 evaluation: {extractor: coordinates, samples: 512, every: 1200, batch_size: 512}
 """
 
