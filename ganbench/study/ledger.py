@@ -110,16 +110,25 @@ class Ledger:
         """Return every trial of the journal."""
         return read_records(self._storage)
 
-    def queue(self, cells: Iterable[Cell]) -> list[Cell]:
+    def queue(
+        self, cells: Iterable[Cell], window: int | None = None, orphans: bool = True
+    ) -> list[Cell]:
         """Let those ``cells`` wait, in order, that no complete trial answers yet.
 
-        Only for the one supervisor: trials that are running are taken for orphans and wait
-        again; waiting ones that nobody wants any more are put away.
+        Only for the one supervisor: waiting trials that nobody wants any more are put away.
+
+        Parameters
+        ----------
+        cells : iterable of Cell
+        window : int or None
+            How many may wait at a time; a storage slows down with the length of its queue.
+        orphans : bool
+            Whether nobody can be at work, so that trials that are running wait again.
 
         Returns
         -------
         list of Cell
-            What waits now.
+            What is not answered yet: it waits, runs, or is still to be queued.
         """
         missing = {cell.identity: cell for cell in cells}
         records = self.records()
@@ -130,17 +139,24 @@ class Ledger:
             cell = missing.pop(record.identity, None)
             if cell is not None and record.identity not in here:
                 self._adopt(cell, record)
-        waiting = list(missing.values())
+        unanswered = list(missing.values())
+        waiting = 0
         for record in records:
             if record.study != own or record.state.is_finished():
                 continue
-            if missing.pop(record.identity, None) is None:
+            wanted = missing.pop(record.identity, None) is not None
+            if record.state == TrialState.RUNNING and not orphans:
+                continue
+            if not wanted:
                 self.fail(record.number, "superseded", "nobody wants this trial any more")
-            elif record.state == TrialState.RUNNING:
+                continue
+            if record.state == TrialState.RUNNING:
                 self.put_back(record.number)
-        for cell in missing.values():
+            waiting += 1
+        room = None if window is None else max(0, window - waiting)
+        for cell in list(missing.values())[:room]:
             self._add(cell)
-        return waiting
+        return unanswered
 
     def withdraw(self, key: str, reason: str) -> int:
         """Put away the waiting trials of a configuration; return how many there were."""

@@ -46,6 +46,11 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Look:
+    """To a worker that found no trial waiting: there may be one now."""
+
+
+@dataclass(frozen=True)
 class Started:
     """A trial starts, or goes on from ``step``."""
 
@@ -107,7 +112,7 @@ class PutBack:
 
 @dataclass(frozen=True)
 class Idle:
-    """No trial waits; the worker ends."""
+    """No trial waits; the worker does, for ``Look`` or ``Stop``."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 
 from ganbench.study import worker
 from ganbench.study.compute import worker_environment
-from ganbench.study.messages import Job, Message, Stop
+from ganbench.study.messages import Job, Look, Message, Stop
 from ganbench.study.monitor import RunningTrial
 
 GRACE_SECONDS = 60.0
@@ -31,14 +31,16 @@ class WorkerProcess:
     Attributes
     ----------
     current : RunningTrial or None
+    idle : bool
+        It found no trial waiting.
     finished : bool
-        It has said that it ends; if it ends otherwise it died.
+        It has been told to end, or has said that it does; if it ends otherwise it died.
     """
 
     def __init__(self, index: int, job: Job) -> None:
         self.index, self.job = index, job
         self.current: RunningTrial | None = None
-        self.finished = False
+        self.idle = self.finished = False
         # Spawned: a fork would copy torch's thread pools, and CUDA cannot be forked.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
@@ -74,8 +76,15 @@ class WorkerProcess:
 
     def ask_to_stop(self) -> None:
         """Let it save a checkpoint, put its trial back and end."""
+        self.finished = True
         with suppress(OSError):
             self.connection.send(Stop())
+
+    def ask_to_look(self) -> None:
+        """Let it look for a trial once more."""
+        self.idle = False
+        with suppress(OSError):
+            self.connection.send(Look())
 
     def kill(self) -> None:
         """End it at once."""

@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from ganbench.plugin import GanbenchError
-from ganbench.study.archive import Archive, Header, read_header, write_atomically
-from ganbench.study.compute import describe_environment
+from ganbench.study.agenda import agenda_of
+from ganbench.study.archive import Archive
 from ganbench.study.design import Arm
+from ganbench.study.heading import heading
 from ganbench.study.interrupts import Interrupts
 from ganbench.study.journal import JournalFile
 from ganbench.study.ledger import Ledger
@@ -31,16 +32,15 @@ from ganbench.study.records import Cell
 from ganbench.study.run_plan import (
     RunPlan,
     arm_result,
-    cells_of,
     definition_of,
-    describe_plugins,
-    trick_notes,
 )
 from ganbench.study.workload import Workload
 
 TICK_SECONDS = 0.25
 TRIES = 3
 """Deaths over one trial, failures of one kind, deaths at the start: then it is no accident."""
+WINDOW = 16
+"""How many trials wait at a time, besides two a worker: a storage slows down with its queue."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class _Supervisor:
         self.fingerprints = dict(prepared.fingerprints)
         self.configs = {arm.config.key(): arm.config for arm in self.arms if arm.config is not None}
         self.steps = {key: config.steps for key, config in self.configs.items()}
-        self.header = _header(plan, prepared, archive)
+        self.header = heading(plan, prepared, archive)
         self.ledger = Ledger(archive.folder, definition_of(plan.study, prepared.arms))
         self.interrupts = Interrupts()
         self.deaths: Counter[int] = Counter()
@@ -114,34 +114,30 @@ class _Supervisor:
         self.failed: list[Ended] = []
         self.stopped: str | None = None
         self.broken: str | None = None
+        self.known: set[tuple[str, int]] = set()
+        self.open: set[tuple[str, int]] = set()
+        self.fruitless = 0
+        self.stirred = False
 
     def run(self) -> Outcome:
-        cells = self._cells()
-        waiting = self.ledger.queue(cells)
-        others = notice_of_others(self.ledger.records(), waiting, provenance(self.plan.devices[0]))
+        self.state, self.workload = State([], done=0, total=0), Workload()
+        missing = self._supply(orphans=True)
+        others = notice_of_others(self.ledger.records(), missing, provenance(self.plan.devices[0]))
         if others is not None:
             self.monitor.notice(others)
         self.ledger.describe(
             {"question": self.plan.study.question, "primary": self.plan.study.evaluation.primary}
         )
-        # Two arms that are the same share their trials.
-        total = len({cell.identity for cell in cells})
-        self.state = State([], done=total - len(waiting), total=total)
-        self.workload = Workload(sum(self.steps[cell.key] for cell in waiting))
         self._write_header()
         self.pool = Pool(self._job(), self.plan.devices)
-        self.monitor.begin(self._overview(min(self.plan.workers, len(waiting))))
+        workers = min(self.plan.workers, len(missing))
+        self.monitor.begin(self._overview(workers))
         self.observers.notify("on_study_start", study=self.plan.resolved)
         with self.interrupts:
             try:
-                for _ in range(TRIES):
-                    for index in range(min(self.plan.workers, len(waiting))):
-                        self.pool.start(index)
-                    self._watch()
-                    # A worker that died between its claim and telling of it left a trial.
-                    waiting = [] if self._ending else self.ledger.queue(self._cells())
-                    if not waiting:
-                        break
+                for index in range(workers):
+                    self.pool.start(index)
+                self._watch()
             finally:
                 self.pool.end(lambda: self.interrupts.count > 1)
                 self.monitor.close()
@@ -154,11 +150,50 @@ class _Supervisor:
     def _ending(self) -> bool:
         return bool(self.interrupts.count or self.stopped or self.broken)
 
-    def _cells(self) -> list[Cell]:
-        """Return the trials to train; what failed in this run waits for the next."""
+    def _supply(self, orphans: bool = False) -> list[Cell]:
+        """Queue what is wanted by now; return those of it that no result answers yet."""
+        agenda = agenda_of(self.plan.study, self.arms, self.fingerprints)
+        # What failed in this run waits for the next.
         failed = {(ended.key, ended.seed) for ended in self.failed}
-        cells = cells_of(self.plan.study, self.arms, self.fingerprints)
-        return [cell for cell in cells if (cell.key, cell.seed) not in failed]
+        cells = [
+            cell
+            for cell in agenda.wanted(self.ledger.records())
+            if (cell.key, cell.seed) not in failed
+        ]
+        missing = self.ledger.queue(cells, WINDOW + 2 * self.plan.workers, orphans)
+        self._count_in(cells, missing)
+        return missing
+
+    def _count_in(self, cells: list[Cell], missing: list[Cell]) -> None:
+        """Add what was not wanted before to the work; arms that are the same share trials."""
+        unanswered = {(cell.key, cell.seed) for cell in missing}
+        for cell in cells:
+            one = cell.key, cell.seed
+            if one in self.known:
+                continue
+            self.known.add(one)
+            self.state.total += 1
+            if one in unanswered:
+                self.open.add(one)
+                self.workload.add(self.steps[cell.key])
+            else:
+                self.state.done += 1
+
+    def _go_on(self) -> None:
+        """Let workers that wait look again if there is anything, or end if there never will be."""
+        waiting = [worker for worker in self.pool.workers if worker.idle]
+        all_wait = len(waiting) == len(self.pool.workers)
+        # With all of them waiting, a trial that runs is one that a worker had claimed, but not
+        # told of, when it died.
+        missing = self._supply(orphans=all_wait)
+        if all_wait:
+            self.fruitless += 1
+            if not missing or self.fruitless > TRIES:
+                for worker in waiting:
+                    worker.ask_to_stop()
+                return
+        for worker in waiting[: len(missing)]:
+            worker.ask_to_look()
 
     def _watch(self) -> None:
         asked = False
@@ -170,6 +205,9 @@ class _Supervisor:
                     self._hear(worker, message)
                 if not alive:
                     self._bury(worker)
+            if self.stirred and not self._ending:
+                self.stirred = False
+                self._go_on()
             if self._ending and not asked:
                 asked = True
                 for worker in self.pool.workers:
@@ -180,7 +218,7 @@ class _Supervisor:
         current = worker.current
         match message:
             case Started(number, arm, seed, key, step, steps):
-                self.early_deaths = 0
+                self.early_deaths = self.fruitless = 0
                 worker.current = RunningTrial(number, arm, seed, key, step, step, steps)
                 self.workload.start(worker.current)
             case Pulse(step, speed, state, figure, health) if current is not None:
@@ -195,7 +233,7 @@ class _Supervisor:
                 self.workload.put_back(current)
                 worker.current = None
             case Idle():
-                worker.finished = True
+                worker.idle = self.stirred = True
             case Notice(text):
                 self.monitor.notice(text)
             case Broken(text):
@@ -209,6 +247,8 @@ class _Supervisor:
         else:  # it failed before it started
             self.workload.drop(self.steps[ended.key])
         worker.current = None
+        self.open.discard((ended.key, ended.seed))
+        self.stirred = True
         if ended.outcome == "failed":
             self.failed.append(ended)
             self.state.failed += 1
@@ -226,9 +266,12 @@ class _Supervisor:
             self.stopped = f"{TRIES} trials failed in the same way, the last with {ended.error}"
 
     def _skip(self, key: str, reason: str) -> None:
-        withdrawn = self.ledger.withdraw(key, reason) + 1
-        self.workload.drop(withdrawn * self.steps[key])
-        self.state.total -= withdrawn
+        self.ledger.withdraw(key, reason)
+        withdrawn = {one for one in self.open if one[0] == key}
+        self.open -= withdrawn
+        self.stirred = True
+        self.workload.drop(len(withdrawn) * self.steps[key])
+        self.state.total -= len(withdrawn)
         self.arms = tuple(
             replace(arm, skipped=reason)
             if arm.config is not None and arm.config.key() == key
@@ -240,6 +283,7 @@ class _Supervisor:
 
     def _bury(self, worker: WorkerProcess) -> None:
         self.pool.remove(worker)
+        self.stirred = True
         if self._ending or worker.finished:
             return  # a trial that it left running waits again in the next run
         if worker.current is not None:
@@ -330,33 +374,3 @@ class _Supervisor:
             report=self.plan.report,
             quick=self.plan.quick,
         )
-
-
-def _header(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
-    before = read_header(archive)
-    try:
-        write_atomically(archive.data_sheet, prepared.data_sheet())
-    except OSError as error:
-        raise GanbenchError(f"{archive.data_sheet}: cannot be written: {error.strerror}") from error
-    return Header(
-        study=plan.resolved,
-        origins=plan.origins,
-        arms=tuple(arm_result(arm) for arm in prepared.arms),
-        fingerprints=prepared.fingerprints,
-        protocol={
-            **prepared.evaluator.protocol,
-            "execution": plan.study.baseline.execution.model_dump(mode="json"),
-        },
-        environment={
-            **describe_environment(plan.devices, plan.workers),
-            "plugins from elsewhere": describe_plugins(prepared.arms, plan.host) or "none",
-        },
-        command=plan.command,
-        quick=plan.quick,
-        metric_notes={
-            **prepared.evaluator.metric_notes,
-            **trick_notes(prepared.arms, plan.host),
-        },
-        collapse_rule=prepared.evaluator.collapse_rule,
-        wall_seconds=before.wall_seconds if before is not None else 0.0,
-    )

@@ -23,6 +23,7 @@ from ganbench.study.messages import (
     Ended,
     Idle,
     Job,
+    Look,
     Message,
     NotApplicable,
     Notice,
@@ -44,7 +45,7 @@ class OrphanedError(Exception):
 
 
 def main(job: Job, connection: Connection) -> None:
-    """Work until no trial waits, the supervisor says stop, or it is gone.
+    """Work until the supervisor says stop, or is gone.
 
     Parameters
     ----------
@@ -135,6 +136,24 @@ class Link:
         self.check()
         return self._stopped
 
+    def wait(self) -> bool:
+        """Say that no trial waits, and hear whether to look again or to end.
+
+        Raises
+        ------
+        OrphanedError
+            If the supervisor is gone.
+        """
+        self.send(Idle())
+        try:
+            while not self._stopped:
+                # Not without an end: a signal that arrives meanwhile says stop, too.
+                if self._connection.poll(PULSE_SECONDS):
+                    return isinstance(self._connection.recv(), Look)
+        except (EOFError, OSError) as error:
+            raise OrphanedError from error
+        return False
+
     def check(self) -> None:
         """Hear whether the supervisor says stop, or is gone: before anything is recorded.
 
@@ -145,7 +164,7 @@ class Link:
         """
         try:
             if self._connection.poll():
-                self._connection.recv()  # all it ever says is stop
+                self._connection.recv()  # to one at work it only ever says stop
                 self._stopped = True
         except (EOFError, OSError) as error:
             raise OrphanedError from error
@@ -175,10 +194,10 @@ class _Worker:
     def run(self) -> None:
         while not self.link.stopped():
             claim = self.ledger.claim()
-            if claim is None:
-                self.link.send(Idle())
+            if claim is not None:
+                self._train(claim)
+            elif not self.link.wait():
                 return
-            self._train(claim)
 
     def _train(self, claim: Claim) -> None:
         config = self.job.configs[claim.key]

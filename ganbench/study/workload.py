@@ -10,17 +10,11 @@ SETTLED_SECONDS = 3.0
 
 
 class Workload:
-    """Steps done and to do, in one run of a study.
+    """Steps done and to do, in one run of a study."""
 
-    Parameters
-    ----------
-    waiting : int
-        Steps of all trials that wait.
-    """
-
-    def __init__(self, waiting: int) -> None:
-        self._total = waiting
-        self._waiting = waiting
+    def __init__(self) -> None:
+        self._total = 0
+        self._waiting = 0
         self._trained = 0
         self._began = time.monotonic()
         self._first_start: float | None = None
@@ -29,6 +23,11 @@ class Workload:
     def elapsed(self) -> float:
         """Seconds since the start."""
         return time.monotonic() - self._began
+
+    def add(self, steps: int) -> None:
+        """Count a trial of so many steps as waiting."""
+        self._total += steps
+        self._waiting += steps
 
     def start(self, trial: RunningTrial) -> None:
         """Count a trial as no longer waiting; what a checkpoint saved is no work."""

@@ -141,6 +141,21 @@ def test_orphans_wait_again_and_unwanted_trials_do_not(tmp_path):
     ]
 
 
+def test_no_more_trials_wait_than_the_window_lets_in(tmp_path):
+    ledger = Ledger(tmp_path, TWO_ARMS)
+    assert len(ledger.queue(cells(TWO_ARMS), window=2)) == 6  # unanswered, though not all wait
+    assert states(ledger) == [("baseline", "WAITING"), ("other", "WAITING")]
+    claim = ledger.claim()
+    ledger.queue(cells(TWO_ARMS), window=2, orphans=False)
+    assert [state for _, state in states(ledger)] == ["RUNNING", "WAITING", "WAITING"]
+    ledger.finish(claim.number, ending())
+    for _ in range(5):
+        ledger.queue(cells(TWO_ARMS), window=2, orphans=False)
+        ledger.finish(ledger.claim().number, ending())
+    assert ledger.queue(cells(TWO_ARMS), window=2) == []
+    assert len(ledger.records()) == 6  # none was queued twice
+
+
 def test_a_failed_trial_is_tried_again_by_the_next_run(tmp_path):
     ledger = Ledger(tmp_path, TWO_ARMS)
     ledger.queue(cells(TWO_ARMS, seeds=(0,)))

@@ -13,11 +13,12 @@ from ganbench.study import supervisor as supervisor_module
 from ganbench.study.archive import read_results
 from ganbench.study.design import expand
 from ganbench.study.ledger import Ledger
-from ganbench.study.messages import Broken, Ended, Idle, NotApplicable, Started
+from ganbench.study.messages import Broken, Ended, NotApplicable, Started
 from ganbench.study.prepare import prepare
-from ganbench.study.records import Ending
-from ganbench.study.run_plan import RunPlan
+from ganbench.study.records import Ending, complete_identities
+from ganbench.study.run_plan import RunPlan, cells_of
 from ganbench.study.supervisor import run_study
+from ganbench.study.worker import Link
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by signal")
 
@@ -57,10 +58,17 @@ class Log:
         pass
 
 
+def next_claim(ledger, connection):
+    link = Link(connection)
+    while (claim := ledger.claim()) is None and link.wait():
+        pass
+    return claim
+
+
 def work(job, connection, before=lambda claim: None, after=lambda claim: None):
     """Do what a worker does, less the training."""
     ledger = Ledger(job.report / "ledger", job.definition)
-    while claim := ledger.claim():
+    while claim := next_claim(ledger, connection):
         before(claim)
         connection.send(Started(claim.number, claim.arm, claim.seed, claim.key, 0, 8))
         after(claim)
@@ -68,7 +76,6 @@ def work(job, connection, before=lambda claim: None, after=lambda claim: None):
         connection.send(
             Ended(claim.number, claim.arm, claim.seed, claim.key, "complete", 8, 1.0, 1.0)
         )
-    connection.send(Idle())
 
 
 def finishes(job, connection):
@@ -119,7 +126,7 @@ def fails_always(job, connection):
 
 def finds_an_arm_that_does_not_apply(job, connection):
     ledger = Ledger(job.report / "ledger", job.definition)
-    while claim := ledger.claim():
+    while claim := next_claim(ledger, connection):
         if claim.arm == "baseline":
             ledger.finish(claim.number, Ending("complete", 1.0, (), 1.0, 1.0, 8, None, {}))
             connection.send(
@@ -128,7 +135,6 @@ def finds_an_arm_that_does_not_apply(job, connection):
         else:
             ledger.fail(claim.number, "not applicable", "not on this device")
             connection.send(NotApplicable(claim.key, "not on this device"))
-    connection.send(Idle())
 
 
 def is_broken(job, connection):
@@ -255,3 +261,38 @@ def test_results_of_another_device_are_kept_and_not_mixed_with_this_one_s(run, m
     assert sorted(outcomes(results)) == COMPLETE
     _, log, _ = run(finishes)
     assert log.overview.done == 4  # the first ones were kept
+
+
+def test_a_study_longer_than_the_waiting_window_is_trained_to_its_end(run, monkeypatch):
+    monkeypatch.setattr(
+        supervisor_module, "WINDOW", -1
+    )  # one waits at a time, besides two a worker
+    outcome, log, results = run(finishes)
+    assert outcome == supervisor_module.Outcome()
+    assert sorted(outcomes(results)) == COMPLETE
+    assert {state.total for state in log.states} == {4}
+
+
+class OneSeedAfterAnother:
+    """Wants a seed once every trial of the seed before has ended."""
+
+    def __init__(self, cells):
+        self.cells = cells
+
+    def wanted(self, records):
+        complete = complete_identities(records)
+        first = [cell for cell in self.cells if cell.seed == 0]
+        return self.cells if all(cell.identity in complete for cell in first) else first
+
+
+def test_an_agenda_may_want_more_once_what_it_wanted_is_answered(run, monkeypatch):
+    def growing(study, arms, fingerprints):
+        return OneSeedAfterAnother(cells_of(study, arms, fingerprints))
+
+    monkeypatch.setattr(supervisor_module, "agenda_of", growing)
+    outcome, log, results = run(finishes)
+    assert outcome == supervisor_module.Outcome()
+    assert sorted(outcomes(results)) == COMPLETE
+    assert sorted({state.total for state in log.states}) == [2, 4]
+    assert log.states[-1].done == 4
+    assert log.states[-1].share == 1

@@ -17,7 +17,8 @@ def running(step, resumed_at=0):
 
 
 def test_time_left_follows_the_pace_since_the_first_start(clock):
-    load = Workload(400)
+    load = Workload()
+    load.add(400)
     clock[0] = 60.0  # loading
     trial = running(0)
     load.start(trial)
@@ -32,7 +33,8 @@ def test_time_left_follows_the_pace_since_the_first_start(clock):
 
 
 def test_steps_that_a_checkpoint_saved_are_no_work(clock):
-    load = Workload(100)
+    load = Workload()
+    load.add(100)
     trial = running(80, resumed_at=80)
     load.start(trial)
     assert load.share([trial]) == 0.0
@@ -43,7 +45,8 @@ def test_steps_that_a_checkpoint_saved_are_no_work(clock):
 
 
 def test_a_trial_put_back_is_to_be_done_again(clock):
-    load = Workload(200)
+    load = Workload()
+    load.add(200)
     trial = running(60)
     load.start(trial)
     load.put_back(trial)

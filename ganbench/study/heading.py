@@ -1,0 +1,44 @@
+"""What a report says of a study besides its trials: put together when a run starts."""
+
+from ganbench.plugin import GanbenchError
+from ganbench.study.archive import Archive, Header, read_header, write_atomically
+from ganbench.study.compute import describe_environment
+from ganbench.study.prepare import Prepared
+from ganbench.study.run_plan import RunPlan, arm_result, describe_plugins, trick_notes
+
+
+def heading(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
+    """Return what the ledger is to know of a study besides its trials; keep a sheet of its data.
+
+    Raises
+    ------
+    GanbenchError
+        If the sheet cannot be written, or there is a header that ganbench did not write.
+    """
+    before = read_header(archive)
+    try:
+        write_atomically(archive.data_sheet, prepared.data_sheet())
+    except OSError as error:
+        raise GanbenchError(f"{archive.data_sheet}: cannot be written: {error.strerror}") from error
+    return Header(
+        study=plan.resolved,
+        origins=plan.origins,
+        arms=tuple(arm_result(arm) for arm in prepared.arms),
+        fingerprints=prepared.fingerprints,
+        protocol={
+            **prepared.evaluator.protocol,
+            "execution": plan.study.baseline.execution.model_dump(mode="json"),
+        },
+        environment={
+            **describe_environment(plan.devices, plan.workers),
+            "plugins from elsewhere": describe_plugins(prepared.arms, plan.host) or "none",
+        },
+        command=plan.command,
+        quick=plan.quick,
+        metric_notes={
+            **prepared.evaluator.metric_notes,
+            **trick_notes(prepared.arms, plan.host),
+        },
+        collapse_rule=prepared.evaluator.collapse_rule,
+        wall_seconds=before.wall_seconds if before is not None else 0.0,
+    )
