@@ -264,9 +264,7 @@ def test_results_of_another_device_are_kept_and_not_mixed_with_this_one_s(run, m
 
 
 def test_a_study_longer_than_the_waiting_window_is_trained_to_its_end(run, monkeypatch):
-    monkeypatch.setattr(
-        supervisor_module, "WINDOW", -1
-    )  # one waits at a time, besides two a worker
+    monkeypatch.setattr(supervisor_module, "WINDOW", -1)  # and two a worker: one waits
     outcome, log, results = run(finishes)
     assert outcome == supervisor_module.Outcome()
     assert sorted(outcomes(results)) == COMPLETE
