@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -93,16 +94,8 @@ class Optimizer(Strict):
     """At update t from 0: lr / (1 + decay t), or lr / (1 + decay)^t."""
 
     def key_content(self) -> dict[str, Any]:
-        """Return what enters a configuration's key.
-
-        The younger keys enter it only where they say something: results that were filed
-        before there were such keys are found again.
-        """
-        content = self.model_dump(mode="json")
-        for name in ("alpha", "eps", "decay", "decay_law"):
-            if content[name] == type(self).model_fields[name].default:
-                del content[name]
-        return content
+        """Return what enters a configuration's key."""
+        return _key_content(self, younger=("alpha", "eps", "decay", "decay_law"))
 
 
 class Optimizers(Strict):
@@ -123,6 +116,22 @@ class Execution(Strict):
     """Compile whole steps (needs a C++ compiler); auto is eager."""
     channels_last: bool = False
     """Keep images and convolutions' weights with their channels innermost."""
+
+    def key_content(self) -> dict[str, Any]:
+        """Return what enters a configuration's key."""
+        return _key_content(self, younger=("channels_last",))
+
+
+def _key_content(model: Strict, younger: Iterable[str]) -> dict[str, Any]:
+    """Return a model's values; the younger ones only where they differ from their defaults.
+
+    So results that were filed before there were such keys are found again.
+    """
+    content = model.model_dump(mode="json")
+    for name in younger:
+        if content[name] == type(model).model_fields[name].default:
+            del content[name]
+    return content
 
 
 TrickSetting = dict[str, Any] | bool | None
@@ -259,6 +268,7 @@ class TrialConfig(Strict):
         content["optimizers"] = {
             role: getattr(self.optimizers, role).key_content() for role in content["optimizers"]
         }
+        content["execution"] = self.execution.key_content()
         del content["evaluation"]["judgement"]
         del content["evaluation"]["primary"]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))

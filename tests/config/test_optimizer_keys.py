@@ -5,19 +5,20 @@ import json
 
 import pytest
 
-from ganbench.config.model import Optimizer, Optimizers
+from ganbench.config.model import Execution, Optimizer, Optimizers
 from ganbench.testing import tiny_config
 
 
 def test_a_configuration_without_the_younger_keys_is_filed_as_before_there_were_any():
     config = tiny_config()
-    # What the key hashed when optimizers had no other keys than these.
+    # What the key hashed when optimizers and the execution had no other keys than these.
     content = json.loads(config.model_dump_json())
     for role in ("generator", "discriminator"):
         content["optimizers"][role] = {
             "name": "adam", "lr": 2e-4, "beta1": 0.5, "beta2": 0.999,
             "momentum": 0.0, "weight_decay": 0.0,
         }  # fmt: skip
+    content["execution"] = {"amp": "off", "backend": "auto"}
     content["evaluation"]["metrics"] = [
         {"name": name, "parameters": {}} for name in ("fid", "modes", "diversity")
     ]
@@ -33,6 +34,7 @@ def test_a_younger_key_that_says_something_is_part_of_the_key(changed):
     plain = tiny_config()
     other = tiny_config(optimizers=Optimizers(generator=Optimizer(**changed)))
     assert plain.key() != other.key()
+    assert plain.key() != tiny_config(execution=Execution(channels_last=True)).key()
 
 
 @pytest.mark.parametrize(
