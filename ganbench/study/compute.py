@@ -88,13 +88,15 @@ def set_up_torch(device: str) -> None:
     """
     import torch
 
+    # `torch.use_deterministic_algorithms` does the same, and loads PyTorch's compiler to tell it,
+    # which takes a second in each process; what compiles asks for itself.
     if device == "cpu":
         torch.set_num_threads(1)
-        torch.use_deterministic_algorithms(True)
+        torch.set_deterministic_debug_mode("error")
         return
     os.environ.update(worker_environment(device))
     torch.backends.cudnn.benchmark = False
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")
     warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
 
 

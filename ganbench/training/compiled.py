@@ -30,7 +30,10 @@ arms whose graphs come out alike."""
 
 def inductor(graph: fx.GraphModule, arguments: list[Any]) -> Callable[..., Any]:
     """Compile a graph with PyTorch's own compiler."""
-    function: Callable[..., Any] = torch._inductor.compile(graph, arguments)
+    import torch._inductor.config as settings  # late: it takes a second
+
+    with settings.patch(deterministic=torch.are_deterministic_algorithms_enabled()):
+        function: Callable[..., Any] = torch._inductor.compile(graph, arguments)
     return function
 
 

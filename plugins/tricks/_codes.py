@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
+import scipy
 import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from ganbench.plugin import Categorical, LatentSpec
@@ -54,7 +54,7 @@ def matching_errors(codes: Tensor, labels: Tensor, categories: int) -> tuple[flo
     classes = int(labels.max()) + 1
     pairs = (codes * classes + labels).cpu().numpy()
     table = np.bincount(pairs, minlength=categories * classes).reshape(categories, classes)
-    rows, columns = linear_sum_assignment(table, maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(table, maximize=True)
     right = int(table.max(1).sum()), int(table[rows, columns].sum())
     return 1 - right[0] / len(labels), 1 - right[1] / len(labels)
 
