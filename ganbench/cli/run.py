@@ -74,6 +74,7 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
     is_flag=True,
     help="Replace a finished report that has arms, settings or seeds which this study has not.",
 )
+@click.option("--yes", is_flag=True, help="Run more than 1,000 trials without asking.")
 def command(
     study: str,
     sets: tuple[str, ...],
@@ -88,6 +89,7 @@ def command(
     data_root: Path | None,
     fresh: bool,
     replace: bool,
+    yes: bool,
 ) -> None:
     """Train every arm of STUDY at every seed, measure it, and write a report.
 
@@ -106,11 +108,13 @@ def command(
         workers=workers,
         out=out,
         data_root=data_root,
+        yes=yes,
     )
     if dry_run:
         from ganbench.cli.dry_run import show_plan
+        from ganbench.cli.size import show_size
 
-        show_plan(make_plan(options), fresh or replace)
+        show_plan(make_plan(options, show_size), fresh or replace)
         return
     if trace_hooks:
         from ganbench.cli.trace import show_trace

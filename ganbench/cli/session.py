@@ -1,6 +1,7 @@
 """One call of ``ganbench run``: from options to a report."""
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from rich.console import Console
 from ganbench.cli import words
 from ganbench.cli.live import LiveMonitor
 from ganbench.cli.plain import PlainMonitor
+from ganbench.cli.size import confirm_size
 from ganbench.cli.verdicts import print_verdicts
 from ganbench.config.load import load_study
+from ganbench.config.model import Study
 from ganbench.plugin import GanbenchError, Host
 from ganbench.report import write_report
 from ganbench.report.former import free_name, loss
@@ -41,6 +44,7 @@ class Options:
     workers: int | None = None
     out: Path | None = None
     data_root: Path | None = None
+    yes: bool = False
 
     def command(self) -> str:
         """Return the command line that gives the same again."""
@@ -59,19 +63,30 @@ class Options:
             parts += ["--out", str(self.out)]
         if self.data_root is not None:
             parts += ["--data-root", str(self.data_root)]
+        if self.yes:
+            parts.append("--yes")
         return shlex.join(parts)
 
 
-def make_plan(options: Options) -> RunPlan:
+def make_plan(
+    options: Options, check_size: Callable[[Study, bool], None] = confirm_size
+) -> RunPlan:
     """Read the study and settle where and on what it runs.
+
+    Parameters
+    ----------
+    options : Options
+    check_size : callable
+        Called with the study, and whether a large one is meant, before its arms are made.
 
     Raises
     ------
     GanbenchError
-        If the study, a plugin or the device is not right.
+        If the study, a plugin or the device is not right; what ``check_size`` raises.
     """
     host = Host(options.plugins)
     loaded = load_study(options.study, host, options.sets, options.quick)
+    check_size(loaded.study, options.yes)
     devices = choose_devices(options.device)
     name = loaded.study.name + ("-quick" if options.quick else "")
     return RunPlan(

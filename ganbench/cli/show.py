@@ -40,12 +40,16 @@ def command(
     STUDY is a study file, or the name of a shipped one.
     """
     # Late, so that --help needs no torch.
+    from ganbench.cli.size import MOST_ARMS, size_line
     from ganbench.config.load import load_study
-    from ganbench.plugin import Host
-    from ganbench.study.design import expand
+    from ganbench.plugin import GanbenchError, Host
+    from ganbench.study.design import count_arms, expand
 
     host = Host(plugins)
     loaded = load_study(study, host, sets, quick)
+    if count_arms(loaded.study) > MOST_ARMS:
+        text = f"the study comes to {size_line(loaded.study)}: too many arms to list"
+        raise GanbenchError(f"{text}; `ganbench run --dry-run` says what a run would do")
     arms = expand(loaded.study, host)
     if as_json:
         click.echo(json.dumps(_as_json(loaded, arms), indent=2, ensure_ascii=False))
@@ -64,6 +68,7 @@ def _as_json(loaded: "LoadedStudy", arms: "tuple[Arm, ...]") -> dict[str, object
                 "levels": arm.levels,
                 "key": arm.config.key() if arm.config else None,
                 "skipped": arm.skipped,
+                "seed_offset": arm.seed_offset,
             }
             for arm in arms
         ],
@@ -102,5 +107,8 @@ def _arm_lines(arms: "tuple[Arm, ...]", seeds: int) -> list[str]:
         f"{runs * seeds} trial{'s' * (runs * seeds != 1)}"
     ]
     return rows + [
-        f"#   {arm.name}" + (f"  n/a: {arm.skipped}" if arm.skipped else "") for arm in arms
+        f"#   {arm.name}"
+        + (f"  n/a: {arm.skipped}" if arm.skipped else "")
+        + (f"  the first again, at seeds + {arm.seed_offset:,}" if arm.seed_offset else "")
+        for arm in arms
     ]

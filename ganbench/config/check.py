@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganbench.config.cells import check_arms, check_baseline, check_factors
+from ganbench.config.cells import check_baseline, check_factors
+from ganbench.config.designs import check_aa, check_design
 from ganbench.config.model import AUTO_METRICS, MAX_SEED, MAX_SEEDS, Evaluation, Study
 from ganbench.config.problems import Path, Problem, quote, suggest
 from ganbench.config.setting import (
@@ -48,10 +49,10 @@ def check_study(
     resolved["baseline"] = setting
     resolved["factors"], found = check_factors(raw.get("factors") or {}, setting, host, sound)
     problems += found
-    resolved["design"], found = _check_design(raw, setting, host, sound, resolved["design"])
+    resolved["design"], found = check_design(raw, setting, host, sound and not found, resolved)
     problems += found
     resolved["seeds"], found = _check_seeds(raw.get("seeds", resolved["seeds"]))
-    problems += found
+    problems += found or check_aa(resolved["design"], resolved["seeds"])
     if "dataset" in raw:
         resolved["dataset"], found = resolve_component(
             "dataset", raw["dataset"], host, ("dataset",)
@@ -104,32 +105,6 @@ def _study_values(study: Study | None) -> dict[str, Any]:
     values["evaluation"]["extractor"] = component_values(study.evaluation.extractor)
     values["evaluation"]["metrics"] = metrics_values(study.evaluation)
     return values
-
-
-def _check_design(
-    raw: Mapping[str, Any],
-    setting: dict[str, Any],
-    host: Host,
-    sound: bool,
-    design: dict[str, Any],
-) -> tuple[dict[str, Any], list[Problem]]:
-    given = raw.get("design")
-    given = given if isinstance(given, dict) else {}
-    arms, problems = check_arms(given.get("arms", []), setting, host, sound)
-    if given.get("kind") == "arms":
-        if given.get("arms", []) == []:
-            text = "is missing: expected a list of arms, each with a name and what it sets"
-            problems.append(Problem(("design", "arms"), text))
-        if raw.get("factors"):
-            text = (
-                "has no part in `kind: arms`, whose arms are listed; remove it, or in a file "
-                "that extends another write `factors: null`"
-            )
-            problems.append(Problem(("factors",), text, at_key=True))
-    elif arms and given.get("kind", "one-at-a-time") == "one-at-a-time":
-        text = "has no part in `kind: one-at-a-time`; remove it, or write `kind: arms`"
-        problems.append(Problem(("design", "arms"), text, at_key=True))
-    return {**design, "arms": arms}, problems
 
 
 def _check_seeds(value: Any) -> tuple[list[int], list[Problem]]:

@@ -48,6 +48,13 @@ def _as_seeds(value: Any) -> Any:
 MAX_SEEDS = 10_000
 """More repetitions than any study could pay for: a slip of the keyboard."""
 MAX_SEED = 2**32 - 1
+AA_OFFSET = 1_000_000
+"""Between a seed and the one that an A/A arm is trained with in its place."""
+
+
+def shifted_seed(seed: int, offset: int) -> int:
+    """Return the seed that an arm with an offset is trained with: still one of 32 bits."""
+    return (seed + offset) % (MAX_SEED + 1)
 
 
 class Latent(Strict):
@@ -169,12 +176,26 @@ class ArmSpec(Strict):
 
 
 class Design(Strict):
-    """Which cells of the factors become arms."""
+    """Which cells of the factors become arms.
 
-    kind: Literal["one-at-a-time", "arms"] = "one-at-a-time"
-    """``one-at-a-time``: the baseline, then each other level of each factor alone."""
+    ``one-at-a-time``: the baseline, then each other level of each factor alone.
+    ``leave-one-out``: every factor at its second level, then each one back at its first.
+    ``pairs``: one at a time, and every two levels of different factors together.
+    ``factorial``: every combination. ``fractional``: a part of the combinations of factors
+    with two levels, chosen so that main effects can still be told. ``arms``: a list.
+    """
+
+    kind: Literal["one-at-a-time", "leave-one-out", "pairs", "factorial", "fractional", "arms"] = (
+        "one-at-a-time"
+    )
+    """Which combinations of the factors' levels become arms."""
+    resolution: Literal["III", "IV", "V"] | None = None
+    """What ``kind: fractional`` must keep apart: III main effects from one another, IV also \
+from interactions of two, V also those from one another."""
     arms: tuple[ArmSpec, ...] = Field(default=(), strict=False)
     """The arms of ``kind: arms``, besides the baseline."""
+    aa: bool = False
+    """One arm more: what the others are compared with, again, at other seeds."""
 
 
 class Judgement(Strict):

@@ -104,8 +104,12 @@ def _stated(value: Any, origins: Mapping[str, str], at: Key) -> Any:
 
 def _lost(there: Sequence[Arm], here: Sequence[Arm]) -> list[Arm]:
     """Return the arms of one study that another has not, whatever it calls them."""
-    ours = {arm.config.key() for arm in here if arm.config is not None}
-    return [arm for arm in there if arm.config is not None and arm.config.key() not in ours]
+    ours = {(arm.config.key(), arm.seed_offset) for arm in here if arm.config is not None}
+    return [
+        arm
+        for arm in there
+        if arm.config is not None and (arm.config.key(), arm.seed_offset) not in ours
+    ]
 
 
 def _told_settings(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:

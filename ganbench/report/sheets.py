@@ -110,6 +110,8 @@ def sheet_rows(results: StudyResults, label: str) -> tuple[SheetRow, ...]:
             )
         lost = [str(t.seed) for t in trials.values() if t.outcome == "diverged"]
         note = f"diverged, nothing to show: seed {', '.join(lost)}" if lost else ""
+        if arm.is_again:
+            note = "; ".join(["other latents than the other arms'", *filter(None, [note])])
         rows.append(SheetRow(arm.name, note, tuple(sheets)))
     pictures = _load({name: path for name, path in paths.items() if path and path.is_file()})
     if not any(sheet.name in pictures for row in rows for sheet in row.sheets):

@@ -202,7 +202,13 @@ def results_of(archive: Archive, header: Header, records: list[Record]) -> Study
     """Put a study's results together: every arm that applies, at every seed."""
     answers = settle(records)
     trials = tuple(
-        _trial(archive, arm.name, seed, arm.key, answers.get((arm.key, seed, fingerprint)))
+        _trial(
+            archive,
+            arm.name,
+            seed,
+            arm.key,
+            answers.get((arm.key, arm.trained_with(seed), fingerprint)),
+        )
         for arm in header.arms
         if arm.key is not None and arm.skipped is None
         for seed in header.study["seeds"]

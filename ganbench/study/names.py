@@ -16,8 +16,9 @@ def arm_names(cells: Sequence[Mapping[str, Any]], setting: Setting, host: Host) 
     """Return a unique name for each cell.
 
     A name says what differs from the baseline: ``instance_noise off``,
-    ``batch_norm placement=none``, ``generator lr=0.001``, ``architecture=mlp``. Where two
-    would be alike, all parameters are written out; failing that, they are numbered.
+    ``batch_norm placement=none``, ``generator lr=0.001``, ``architecture=mlp``, and of several
+    ``label_smoothing + ema``. Where two would be alike, all parameters are written out; failing
+    that, they are numbered.
 
     Parameters
     ----------
@@ -26,8 +27,67 @@ def arm_names(cells: Sequence[Mapping[str, Any]], setting: Setting, host: Host) 
     setting : dict
         The resolved baseline.
     """
-    short = [_name(cell, setting, host, full=False) for cell in cells]
-    long = [_name(cell, setting, host, full=True) for cell in cells]
+    return _distinct(
+        [_name(cell, setting, host, full=False) for cell in cells],
+        [_name(cell, setting, host, full=True) for cell in cells],
+    )
+
+
+def combined_names(
+    cells: Sequence[Mapping[str, int]],
+    factors: Mapping[str, Sequence[Any]],
+    setting: Setting,
+    host: Host,
+) -> list[str]:
+    """Return a unique name for each combination of factors' levels.
+
+    Parameters
+    ----------
+    cells : sequence of mapping
+        Factor to the place of its level, of those that are not at their first.
+    factors : mapping of str to list
+        Resolved levels.
+    setting : dict
+        The resolved baseline.
+
+    Returns
+    -------
+    list of str
+        As of ``arm_names``, but that a trick with only one level besides off needs no
+        parameters, and that of many factors with two levels the few that are left out are
+        named: ``all but ema``.
+    """
+    single = all(len(levels) == 2 for levels in factors.values())
+    parts = {key: level_names(key, levels, setting, host) for key, levels in factors.items()}
+    short = []
+    for cell in cells:
+        named = [parts[key][place] for key, place in cell.items()]
+        absent = [parts[key][1] for key in factors if key not in cell]
+        if single and len(named) >= _MANY and len(absent) < len(named):
+            short.append(f"all but {', '.join(absent)}" if absent else "all")
+        else:
+            short.append(" + ".join(named))
+    return _distinct(short, short)
+
+
+def level_names(key: str, levels: Sequence[Any], setting: Setting, host: Host) -> list[str]:
+    """Return what each level of a factor is called in the name of an arm."""
+    short = [_part(key, level, setting, host, full=False) for level in levels]
+    long = [_part(key, level, setting, host, full=True) for level in levels]
+    is_trick = locate(key, setting, host)[0] == "tricks" and "." not in key
+    if is_trick and len(levels) == 2 and levels[0] == OFF:
+        return [short[0], key]
+    return [
+        name if short.count(name) == 1 else other for name, other in zip(short, long, strict=True)
+    ]
+
+
+_MANY = 4
+"""From so many changes on, those that are absent may be fewer to name."""
+
+
+def _distinct(short: Sequence[str], long: Sequence[str]) -> list[str]:
+    """Return the short names that are unique, the long ones of the rest, numbered if need be."""
     names: list[str] = []
     for index, name in enumerate(short):
         chosen = name if short.count(name) == 1 else long[index]
@@ -40,7 +100,7 @@ def arm_names(cells: Sequence[Mapping[str, Any]], setting: Setting, host: Host) 
 
 
 def _name(cell: Mapping[str, Any], setting: Setting, host: Host, full: bool) -> str:
-    return ", ".join(_part(key, level, setting, host, full) for key, level in cell.items())
+    return " + ".join(_part(key, level, setting, host, full) for key, level in cell.items())
 
 
 def _part(key: str, level: Any, setting: Setting, host: Host, full: bool) -> str:

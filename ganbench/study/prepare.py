@@ -11,7 +11,7 @@ from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.pictures import TILES, sample_sheet
 from ganbench.plugin import Data, GanbenchError, Host, Progress
 from ganbench.study.compute import set_up_torch
-from ganbench.study.design import Arm
+from ganbench.study.design import FULL, Arm
 from ganbench.study.provenance import provenance
 from ganbench.study.run_plan import RunPlan, fingerprint
 from ganbench.training import Trial
@@ -81,7 +81,7 @@ def check_arms(
     Raises
     ------
     GanbenchError
-        If the baseline does not apply.
+        If the first, which all others are compared with, does not apply.
     """
     checked: list[Arm] = []
     for done, arm in enumerate(arms):
@@ -89,7 +89,8 @@ def check_arms(
         checked.append(replace(arm, skipped=_reason(arm, seed, data, host)))
     progress("checking the arms", len(arms), len(arms))
     if checked[0].skipped is not None:
-        raise GanbenchError(f"the baseline cannot be trained: {checked[0].skipped}")
+        name = "full arm" if checked[0].name == FULL else "baseline"
+        raise GanbenchError(f"the {name} cannot be trained: {checked[0].skipped}")
     return tuple(checked)
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from ganbench.config.model import shifted_seed
 from ganbench.evaluation.collapse import Health
 
 Outcome = Literal["complete", "diverged", "failed", "pending"]
@@ -44,6 +45,8 @@ class TrialResult:
     ----------
     arm : str
     seed : int
+        That pairs it with the other arms' trials; ``ArmResult.trained_with`` tells the one
+        that it is trained with.
     key : str
         Hash of the resolved configuration.
     outcome : str
@@ -127,12 +130,30 @@ class ArmResult:
         Hash of the configuration; None where the arm does not apply.
     skipped : str or None
         Why the arm is n/a.
+    cell : mapping of str to int
+        In a design that combines factors: the place of each one's level in its list.
+    seed_offset : int
+        Added to a pair's seed to give the one that the arm is trained with.
+    leaves_out : str or None
+        In ``leave-one-out``: what the arm has back at the baseline's level.
     """
 
     name: str
     levels: Mapping[str, Any]
     key: str | None
     skipped: str | None = None
+    cell: Mapping[str, int] = field(default_factory=dict)
+    seed_offset: int = 0
+    leaves_out: str | None = None
+
+    @property
+    def is_again(self) -> bool:
+        """Whether this is the A/A arm: what the others are compared with, at other seeds."""
+        return self.seed_offset != 0
+
+    def trained_with(self, seed: int) -> int:
+        """Return the seed that the arm's trial of a pair is trained with."""
+        return shifted_seed(seed, self.seed_offset)
 
 
 def label(figure: str) -> str:
@@ -213,6 +234,21 @@ class StudyResults:
         return float(self.study["evaluation"]["judgement"]["margin"])
 
     @property
+    def reference(self) -> str:
+        """What the other arms are compared with, as a text calls it."""
+        kind = (self.study.get("design") or {}).get("kind")
+        return "the full arm" if kind == "leave-one-out" else "the baseline"
+
+    @property
+    def family(self) -> tuple[ArmResult, ...]:
+        """The arms that verdicts are about, and that Holm's method corrects for.
+
+        Every one that applies but the reference, whether or not it has run, and but the A/A
+        arm: of that it is known that nothing differs.
+        """
+        return tuple(arm for arm in self.arms[1:] if arm.skipped is None and not arm.is_again)
+
+    @property
     def are_images(self) -> bool:
         """Whether sample sheets are tiles of images, rather than one plot of points."""
         shape = (self.protocol.get("reference") or {}).get("shape")
@@ -225,13 +261,20 @@ class StudyResults:
         return tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
 
     def changes(self, arm: ArmResult) -> str:
-        """Return what differs in an arm, on one line: ``dropout: rate 0.2``.
+        """Return what differs in an arm from the reference, on one line: ``dropout: rate 0.2``.
 
         Of a trick that the baseline has too, only the parameters that differ.
         """
+        if arm.is_again:
+            return f"{self.reference} again, at other seeds"
         tricks = (self.study.get("baseline") or {}).get("tricks") or {}
         parts = []
-        for factor, value in arm.levels.items():
+        levels = dict(arm.levels)
+        if arm.leaves_out is not None:
+            factors = self.study["factors"]
+            taken = [factor for factor, place in arm.cell.items() if not place]
+            levels = {factor: factors[factor][0] for factor in taken}
+        for factor, value in levels.items():
             known = tricks.get(factor)
             if isinstance(value, Mapping) and isinstance(known, Mapping):
                 own = {k: v for k, v in value.items() if k not in known or known[k] != v}

@@ -10,7 +10,7 @@ from typing import Any
 
 import platformdirs
 
-from ganbench.config.model import Study, TrialConfig
+from ganbench.config.model import Study, TrialConfig, shifted_seed
 from ganbench.config.text import flow
 from ganbench.plugin import Host
 from ganbench.plugin.host import Kind
@@ -34,7 +34,9 @@ def arm_result(arm: Arm) -> ArmResult:
     """Return an arm as reports know it."""
     applies = arm.config is not None and arm.skipped is None
     key = arm.config.key() if arm.config is not None and applies else None
-    return ArmResult(arm.name, arm.levels, key, arm.skipped)
+    return ArmResult(
+        arm.name, arm.levels, key, arm.skipped, arm.cell, arm.seed_offset, arm.leaves_out
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,9 @@ def definition_of(study: Study, arms: Sequence[Arm]) -> Definition:
         factor: tuple(dict.fromkeys(levels[factor] for levels in values))
         for factor in (values[0] if values else ())
     }
-    return Definition(study.name, tuple(arm.name for arm in arms), factors, study.seeds)
+    offsets = dict.fromkeys(arm.seed_offset for arm in arms)
+    seeds = tuple(shifted_seed(seed, offset) for offset in offsets for seed in study.seeds)
+    return Definition(study.name, tuple(arm.name for arm in arms), factors, seeds)
 
 
 def arm_levels(study: Study, arm: Arm, arms: Sequence[Arm]) -> dict[str, str]:
@@ -100,7 +104,13 @@ def arm_levels(study: Study, arm: Arm, arms: Sequence[Arm]) -> dict[str, str]:
 def cells_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str]) -> list[Cell]:
     """Return the trials of a study, seed by seed, so that pairs are complete early."""
     return [
-        Cell(arm.name, seed, arm.config.key(), fingerprints[arm.name], arm_levels(study, arm, arms))
+        Cell(
+            arm.name,
+            shifted_seed(seed, arm.seed_offset),
+            arm.config.key(),
+            fingerprints[arm.name],
+            arm_levels(study, arm, arms),
+        )
         for seed in study.seeds
         for arm in arms
         if arm.config is not None and arm.skipped is None
