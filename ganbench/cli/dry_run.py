@@ -97,6 +97,10 @@ def _table(
     left = Counter(cell.arm for cell in cells if cell.identity in {c.identity for c in missing})
     for arm in prepared.arms:
         changes = ", ".join(f"{factor}: {flow(level)}" for factor, level in arm.levels.items())
+        if arm.leaves_out is not None:
+            changes = f"{prepared.arms[0].name}, less {arm.leaves_out}"
+        if arm.seed_offset:
+            changes = f"{prepared.arms[0].name} again, at seeds + {arm.seed_offset:,}"
         if arm.skipped is not None:
             state = f"n/a: {arm.skipped}"
         elif arm.config is not None and arm.config.key() in failures:
@@ -113,6 +117,7 @@ def _print_totals(
     plan: RunPlan, prepared: Prepared, cells: list[Cell], missing: list[Cell], seconds: float
 ) -> None:
     arms = sum(arm.skipped is None for arm in prepared.arms)
+    family = sum(arm.skipped is None and not arm.seed_offset for arm in prepared.arms[1:])
     seeds = len(plan.study.seeds)
     trials = len({cell.identity for cell in cells})
     click.echo(
@@ -123,4 +128,4 @@ def _print_totals(
         f"estimated time: {duration(seconds) if missing else 'none'}, on "
         f"{', '.join(plan.devices)} with {count(plan.workers, 'worker')}"
     )
-    click.echo(plan_seeds(seeds, arms - 1, plan.study.evaluation.judgement.alpha).text)
+    click.echo(plan_seeds(seeds, family, plan.study.evaluation.judgement.alpha).text)

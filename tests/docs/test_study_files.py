@@ -111,6 +111,7 @@ def folder(tmp_path, monkeypatch):
         ("smoothing.yaml", 4),
         ("levels.yaml", 4),
         ("arms.yaml", 4),
+        ("factorial.yaml", 8),
         ("longer.yaml", 3),
         ("softer.yaml", 2),
     ],
