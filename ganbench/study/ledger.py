@@ -3,8 +3,9 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,15 @@ class Definition:
         Each factor's levels, as text.
     seeds : tuple of int
         Their range may change within an Optuna study.
+    searches : tuple of str
+        Names of the Optuna studies of the study's searches.
     """
 
     name: str
     arms: tuple[str, ...]
     factors: Mapping[str, tuple[str, ...]]
     seeds: tuple[int, ...]
+    searches: tuple[str, ...] = ()
 
     @property
     def study_name(self) -> str:
@@ -49,7 +53,7 @@ class Definition:
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Return the parameters as Optuna knows them."""
+        """Return the arms' parameters as Optuna knows them."""
         return {
             **{key: CategoricalDistribution(levels) for key, levels in self.factors.items()},
             "arm": CategoricalDistribution(self.arms),
@@ -57,23 +61,39 @@ class Definition:
         }
 
     def parameters(self, cell: Cell) -> dict[str, Any]:
-        """Return a cell's value of each parameter."""
+        """Return an arm's value of each parameter."""
         return {**cell.levels, "arm": cell.arm, "seed": cell.seed}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A cell that this process is to train, by its trial's number in Optuna's study."""
+    """A cell that this process is to train.
+
+    Attributes
+    ----------
+    number : int
+        Its trial's id, unique in the storage.
+    arm, seed, key, fingerprint
+        As in the ``Cell``.
+    search : str or None
+        The search that it is a trial of, ``index`` then being which and ``config`` the
+        configuration, as plain values.
+    """
 
     number: int
     arm: str
     seed: int
     key: str
     fingerprint: str
+    search: str | None = None
+    index: int = -1
+    config: Mapping[str, Any] | None = None
 
 
 class Ledger:
-    """The records of one journal, and the waiting trials of one Optuna study in it.
+    """The records of one journal, and the waiting trials of one study in it.
+
+    The arms' trials are one Optuna study, each search's trials another.
 
     Work is handed out by turning a waiting trial into a running one, which the storage
     grants to one process only. ``Study.ask`` is not used: with an empty queue it would
@@ -96,7 +116,8 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         self.definition = definition
         self._storage = open_journal(folder / JOURNAL)
-        self._study = self._open_study()
+        self._studies: dict[str, int] = {}
+        self._study = self._open_study(definition.study_name)
         self._claimed: set[int] = set()
 
     def describe(self, attributes: Mapping[str, Any]) -> None:
@@ -130,28 +151,22 @@ class Ledger:
         list of Cell
             What is not answered yet: it waits, runs, or is still to be queued.
         """
-        missing = {cell.identity: cell for cell in cells}
+        missing = {cell.address: cell for cell in cells}
         records = self.records()
-        own = self.definition.study_name
-        complete = [record for record in records if record.state == TrialState.COMPLETE]
-        here = {record.identity for record in complete if record.study == own}
-        for record in complete:
-            cell = missing.pop(record.identity, None)
-            if cell is not None and record.identity not in here:
-                self._adopt(cell, record)
+        self._answer(missing, records)
         unanswered = list(missing.values())
         waiting = 0
         for record in records:
-            if record.study != own or record.state.is_finished():
+            if record.study not in self._own or record.state.is_finished():
                 continue
-            wanted = missing.pop(record.identity, None) is not None
+            wanted = missing.pop(record.address, None) is not None
             if record.state == TrialState.RUNNING and not orphans:
                 continue
             if not wanted:
-                self.fail(record.number, "superseded", "nobody wants this trial any more")
+                self.fail(self._id(record), "superseded", "nobody wants this trial any more")
                 continue
             if record.state == TrialState.RUNNING:
-                self.put_back(record.number)
+                self.put_back(self._id(record))
             waiting += 1
         room = None if window is None else max(0, window - waiting)
         for cell in list(missing.values())[:room]:
@@ -163,33 +178,42 @@ class Ledger:
         found = [
             record
             for record in self.records()
-            if record.study == self.definition.study_name
+            if record.study in self._own
             and record.state == TrialState.WAITING
             and record.attributes["key"] == key
         ]
-        return sum(self.fail(record.number, "not applicable", reason) for record in found)
+        return sum(self.fail(self._id(record), "not applicable", reason) for record in found)
 
     def claim(self) -> Claim | None:
-        """Take the first waiting trial, which then nobody else gets; None if none waits."""
-        waiting = self._storage.get_all_trials(
-            self._study, deepcopy=False, states=(TrialState.WAITING,)
-        )
-        for trial in waiting:
-            # The storage recognises a grant by the last trial that this process ran, so
-            # one that it has had before could seem granted when another process has it.
-            if trial.number in self._claimed or "key" not in trial.user_attrs:
+        """Take the first waiting trial, which then nobody else gets; None if none waits.
+
+        A search's come first: others wait for what they give.
+        """
+        for name in (*self.definition.searches, self.definition.study_name):
+            study = self._find_study(name)
+            if study is None:
                 continue
-            try:
-                granted = self._storage.set_trial_state_values(
-                    self._trial(trial.number), state=TrialState.RUNNING
-                )
-            except UpdateFinishedTrialError:
-                continue
-            if granted:
-                self._claimed.add(trial.number)
-                own = trial.user_attrs
-                return Claim(trial.number, own["arm"], own["seed"], own["key"], own["fingerprint"])
+            waiting = self._storage.get_all_trials(
+                study, deepcopy=False, states=(TrialState.WAITING,)
+            )
+            for trial in waiting:
+                number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
+                # The storage recognises a grant by the last trial that this process ran, so
+                # one that it has had before could seem granted when another process has it.
+                if number in self._claimed or "key" not in trial.user_attrs:
+                    continue
+                if self._grant(number):
+                    return _claim_of(name, number, trial.user_attrs)
         return None
+
+    def _grant(self, number: int) -> bool:
+        try:
+            granted = self._storage.set_trial_state_values(number, state=TrialState.RUNNING)
+        except UpdateFinishedTrialError:
+            return False
+        if granted:
+            self._claimed.add(number)
+        return granted
 
     def put_back(self, number: int) -> None:
         """Let a running trial wait again."""
@@ -200,9 +224,15 @@ class Ledger:
         if value is not None and math.isfinite(value):
             self._update(self._storage.set_trial_intermediate_value, number, step, value)
 
+    def remember(self, number: int, notes: Mapping[str, Any]) -> None:
+        """Keep what Optuna's pruner must find again with a trial."""
+        for key, value in notes.items():
+            self._update(self._storage.set_trial_system_attr, number, key, value)
+
     def finish(self, number: int, ending: Ending) -> bool:
         """Record a trial's end; False if it had ended already, which then stands."""
-        return self._end(number, ending.attributes(), TrialState.COMPLETE, ending.value)
+        state = TrialState.PRUNED if ending.outcome == "pruned" else TrialState.COMPLETE
+        return self._end(number, ending.attributes(), state, ending.values)
 
     def fail(
         self, number: int, outcome: str, error: str, details: Mapping[str, Any] | None = None
@@ -216,53 +246,106 @@ class Ledger:
         number: int,
         attributes: Mapping[str, Any],
         state: TrialState,
-        value: float | None = None,
+        values: Sequence[float] | None = None,
     ) -> bool:
         for key, attribute in attributes.items():
             if not self._update(self._storage.set_trial_user_attr, number, key, attribute):
                 return False
-        values = None if value is None else [value]
         return self._update(self._storage.set_trial_state_values, number, state, values)
 
     def _update(self, method: Any, number: int, *arguments: Any) -> bool:
         """Change a trial unless it has ended: the first complete result stands."""
         try:
-            method(self._trial(number), *arguments)
+            method(number, *arguments)
         except UpdateFinishedTrialError:
             return False
         return True
 
+    @property
+    def _own(self) -> frozenset[str]:
+        """Names of the Optuna studies that are this study's."""
+        return frozenset((self.definition.study_name, *self.definition.searches))
+
+    def _answer(self, missing: dict[tuple[Any, ...], Cell], records: Sequence[Record]) -> None:
+        """Take away the cells that are answered, adopting what answers one elsewhere."""
+        own = self.definition.study_name
+        answers = [record for record in records if record.state in _ANSWERS]
+        here = {record.address for record in answers if record.index is not None}
+        here |= {record.address for record in answers if record.study == own}
+        known = {(record.study, *record.identity): record for record in reversed(answers)}
+        for record in answers:
+            cell = missing.pop(record.address, None)
+            if cell is not None and record.address not in here:
+                self._adopt(cell, record)
+        # A search may propose the same configuration twice: the first answers the second.
+        for address, cell in list(missing.items()):
+            first = known.get((cell.draw.search, *cell.identity)) if cell.draw else None
+            if first is not None:
+                self._adopt(cell, first)
+                del missing[address]
+
     def _add(self, cell: Cell) -> None:
         template = create_trial(
             state=TrialState.WAITING,
-            params=self.definition.parameters(cell),
-            distributions=self.definition.distributions(),
+            **self._parameters(cell),
             user_attrs=cell.attributes(),
+            system_attrs=dict(cell.draw.notes) if cell.draw else None,
         )
-        self._storage.create_new_trial(self._study, template)
+        self._storage.create_new_trial(self._study_of(cell), template)
 
     def _adopt(self, cell: Cell, record: Record) -> None:
-        """Copy a result that another set of arms left, so that the study shows it too."""
+        """Copy a result that stands elsewhere, so that Optuna's study shows it too."""
         template = create_trial(
-            state=TrialState.COMPLETE,
-            value=record.trial.value,
-            params=self.definition.parameters(cell),
-            distributions=self.definition.distributions(),
+            state=record.state,
+            values=record.trial.values,
+            **self._parameters(cell),
             user_attrs={**record.attributes, **cell.attributes(), "from": record.study},
+            system_attrs={**record.trial.system_attrs, **(cell.draw.notes if cell.draw else {})},
             intermediate_values=record.trial.intermediate_values,
         )
-        self._storage.create_new_trial(self._study, template)
+        self._storage.create_new_trial(self._study_of(cell), template)
 
-    def _trial(self, number: int) -> int:
-        return self._storage.get_trial_id_from_study_id_trial_number(self._study, number)
+    def _parameters(self, cell: Cell) -> dict[str, dict[str, Any]]:
+        draw = cell.draw
+        if draw is None:
+            shape = self.definition.distributions()
+            return {"params": self.definition.parameters(cell), "distributions": shape}
+        return {
+            "params": {**draw.parameters, "seed": cell.seed},
+            "distributions": {**draw.distributions, "seed": CategoricalDistribution(draw.seeds)},
+        }
 
-    def _open_study(self) -> int:
-        name = self.definition.study_name
+    def _id(self, record: Record) -> int:
+        study = self._storage.get_study_id_from_name(record.study)
+        return self._storage.get_trial_id_from_study_id_trial_number(study, record.number)
+
+    def _study_of(self, cell: Cell) -> int:
+        if cell.draw is None:
+            return self._study
+        return self._open_study(cell.draw.search, cell.draw.objectives)
+
+    def _find_study(self, name: str) -> int | None:
         try:
-            return self._storage.get_study_id_from_name(name)
+            if name not in self._studies:
+                self._studies[name] = self._storage.get_study_id_from_name(name)
         except KeyError:
-            pass
-        try:
-            return self._storage.create_new_study([StudyDirection.MINIMIZE], name)
-        except DuplicatedStudyError:  # somebody was faster
-            return self._storage.get_study_id_from_name(name)
+            return None
+        return self._studies[name]
+
+    def _open_study(self, name: str, objectives: int = 1) -> int:
+        found = self._find_study(name)
+        if found is not None:
+            return found
+        with suppress(DuplicatedStudyError):  # somebody was faster
+            self._storage.create_new_study([StudyDirection.MINIMIZE] * objectives, name)
+        return self._storage.get_study_id_from_name(name)
+
+
+_ANSWERS = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def _claim_of(study: str, number: int, own: Mapping[str, Any]) -> Claim:
+    plain = Claim(number, own["arm"], own["seed"], own["key"], own["fingerprint"])
+    if "index" not in own:
+        return plain
+    return replace(plain, search=study, index=own["index"], config=own["config"])

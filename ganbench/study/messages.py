@@ -75,7 +75,7 @@ class Pulse:
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial ended: complete, diverged or failed.
+    """A trial ended: complete, diverged, pruned or failed.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Ended:
     arm: str
     seed: int
     key: str
-    outcome: Literal["complete", "diverged", "failed"]
+    outcome: Literal["complete", "diverged", "pruned", "failed"]
     steps: int
     figure: float | None
     seconds: float

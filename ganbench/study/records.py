@@ -4,10 +4,43 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ganbench.study.results import EvaluationPoint
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A configuration that a search proposes.
+
+    Attributes
+    ----------
+    search : str
+        Name of the search's Optuna study.
+    index : int
+        Which of the search's configurations, from 0.
+    parameters, distributions : mapping
+        As Optuna is to know them.
+    seeds : tuple of int
+        The seeds that the search trains its configurations with.
+    objectives : int
+        How many figures it minimises.
+    config : mapping
+        The whole trial configuration, as plain values: the study's arms do not have it.
+    notes : mapping
+        What Optuna's sampler must find again with the trial, such as its generation.
+    """
+
+    search: str
+    index: int
+    parameters: Mapping[str, Any]
+    distributions: Mapping[str, BaseDistribution]
+    seeds: tuple[int, ...]
+    objectives: int
+    config: Mapping[str, Any]
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -25,6 +58,8 @@ class Cell:
         files, the kind of device, versions.
     levels : mapping of str to str
         Every factor's level in this arm, as text.
+    draw : Draw or None
+        Where the configuration is not an arm's own, but one that is tried for it.
     """
 
     arm: str
@@ -32,20 +67,31 @@ class Cell:
     key: str
     fingerprint: str
     levels: Mapping[str, str] = field(default_factory=dict)
+    draw: Draw | None = None
 
     @property
     def identity(self) -> tuple[str, int, str]:
         """What a result is found again by; two arms that are the same share it."""
         return self.key, self.seed, self.fingerprint
 
+    @property
+    def address(self) -> tuple[Any, ...]:
+        """The identity, within its search: what is trained there is no result of the study."""
+        if self.draw is None:
+            return "", -1, *self.identity
+        return self.draw.search, self.draw.index, *self.identity
+
     def attributes(self) -> dict[str, Any]:
         """Return what a trial carries from the moment it waits."""
-        return {
+        own = {
             "arm": self.arm,
             "seed": self.seed,
             "key": self.key,
             "fingerprint": self.fingerprint,
         }
+        if self.draw is None:
+            return own
+        return {**own, "index": self.draw.index, "config": dict(self.draw.config)}
 
 
 @dataclass(frozen=True)
@@ -54,7 +100,8 @@ class Ending:
 
     Attributes
     ----------
-    outcome : {"complete", "diverged"}
+    outcome : {"complete", "diverged", "pruned"}
+        Only a search's trials are pruned.
     value : float
         The primary figure at the last step; infinity for a trial that has none.
     evaluations : tuple of EvaluationPoint
@@ -65,9 +112,11 @@ class Ending:
         Where it diverged.
     details : mapping
         The resolved order of hooks, the trained parameters, and the ``provenance``.
+    second : float or None
+        What a search minimises besides, if anything.
     """
 
-    outcome: Literal["complete", "diverged"]
+    outcome: Literal["complete", "diverged", "pruned"]
     value: float
     evaluations: tuple[EvaluationPoint, ...]
     training_seconds: float
@@ -75,6 +124,12 @@ class Ending:
     steps: int
     error: str | None
     details: Mapping[str, Any]
+    second: float | None = None
+
+    @property
+    def values(self) -> list[float]:
+        """What Optuna is to minimise."""
+        return [self.value] if self.second is None else [self.value, self.second]
 
     def attributes(self) -> dict[str, Any]:
         """Return what the ledger holds beside Optuna's own fields."""
@@ -125,6 +180,19 @@ class Record:
         return own["key"], own["seed"], own["fingerprint"]
 
     @property
+    def index(self) -> int | None:
+        """Which of a search's configurations this trained; None for a trial of an arm."""
+        index: int | None = self.attributes.get("index")
+        return index
+
+    @property
+    def address(self) -> tuple[Any, ...]:
+        """As ``Cell.address``."""
+        if self.index is None:
+            return "", -1, *self.identity
+        return self.study, self.index, *self.identity
+
+    @property
     def evaluations(self) -> tuple[EvaluationPoint, ...]:
         """The evaluations of a trial that ended."""
         return tuple(EvaluationPoint(**point) for point in self.attributes.get("evaluations", ()))
@@ -145,14 +213,23 @@ def read_records(storage: BaseStorage) -> list[Record]:
 
 
 def complete_identities(records: Iterable[Record]) -> set[tuple[str, int, str]]:
-    """Return the cells that some complete trial answers."""
-    return {record.identity for record in records if record.state == TrialState.COMPLETE}
+    """Return the study's cells that some complete trial answers."""
+    return {
+        record.identity
+        for record in records
+        if record.state == TrialState.COMPLETE and record.index is None
+    }
 
 
 def settle(records: Iterable[Record]) -> dict[tuple[str, int, str], Record]:
-    """Choose the record that answers each cell: the first complete one, or else the last."""
+    """Choose the record that answers each cell: the first complete one, or else the last.
+
+    What a search trained answers none: its winner was chosen by it.
+    """
     chosen: dict[tuple[str, int, str], Record] = {}
     for record in records:
+        if record.index is not None:
+            continue
         known = chosen.get(record.identity)
         if known is None or _rank(record) > _rank(known):
             chosen[record.identity] = record

@@ -264,7 +264,7 @@ class _Worker:
     def _ended(
         self,
         claim: Claim,
-        outcome: Literal["complete", "diverged", "failed"],
+        outcome: Literal["complete", "diverged", "pruned", "failed"],
         steps: int,
         figure: float | None,
         began: float,
