@@ -8,6 +8,7 @@ from statistics import median
 from ganbench.report.answer import answer, progress
 from ganbench.report.baseline import baseline_line
 from ganbench.report.curves import Axis, curve_panels
+from ganbench.report.exploration import exploration_head, exploration_rows
 from ganbench.report.forest import axis_note, forest_plot
 from ganbench.report.guide import glossary
 from ganbench.report.listing import flattened, scalar, study_lines
@@ -34,6 +35,7 @@ from ganbench.report.words import (
     verdict_rows,
 )
 from ganbench.study.comparison import Comparison, Effect
+from ganbench.study.exploratory import Exploration
 from ganbench.study.results import StudyResults, label
 
 Section = tuple[str, str]
@@ -65,6 +67,7 @@ class Content:
     warnings: tuple[str, ...]
     rows: tuple[VerdictRow, ...]
     level: str
+    more: Table | None
     forest: Figure | None
     forest_narrow: Figure | None
     forest_note: str
@@ -92,12 +95,16 @@ class Content:
 
 
 def content_of(
-    results: StudyResults, comparisons: Sequence[Comparison], sections: Sequence[Section]
+    results: StudyResults,
+    comparisons: Sequence[Comparison],
+    explorations: Sequence[Exploration],
+    sections: Sequence[Section],
 ) -> Content:
     """Gather a report's parts."""
     primary = label(results.primary)
     found, strength = answer(results, comparisons)
     arms, own = comparisons[1:], own_figures(results)
+    more = exploration_rows(explorations, comparisons)
 
     def panels(axis: Axis) -> tuple[Figure, ...]:
         return tuple(curve_panels(results, comparisons, primary, axis))
@@ -115,6 +122,7 @@ def content_of(
         warnings=tuple(str(warning) for warning in results.protocol.get("warnings") or ()),
         rows=verdict_rows(results, comparisons),
         level=f"{100 * (1 - results.alpha):.3g}",
+        more=Table(exploration_head(primary), more) if more else None,
         forest=forest_plot(arms, primary, results.margin, 1064, stacked=False),
         forest_narrow=forest_plot(arms, primary, results.margin, 340, stacked=True),
         forest_note=axis_note(results.margin),

@@ -19,6 +19,14 @@ OWN_NOTE = (
     "pictures of one pair of networks among several bear its name. No verdict rests on any of "
     "them."
 )
+MORE_NOTE = (
+    "Exploratory: not corrected for the number of arms, and no verdict rests on them. Intervals "
+    "have the level of those above. BCa is a bootstrap interval of the same change, too short "
+    "with few seeds. Chance of improvement: how often the arm ends better than the baseline at "
+    "the same seed. IQM: the mean of the middle half of the seeds. Seed correlation: how alike "
+    "arm and baseline move over the seeds; the gain is how many times the seeds it would have "
+    "taken without pairs. A trial that ranks last does so here too."
+)
 CURVES_NOTE = (
     "Lines are medians over seeds, bands quartiles; the dashed line is the baseline. A point "
     "needs half of the arm's seeds. Logarithmic axis, the same in every panel."

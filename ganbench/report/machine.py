@@ -1,4 +1,4 @@
-"""The results for programs: ``results.csv``, a row a trial, and ``results.json``, everything.
+"""The results for programs: tables of trials and of arms, and ``results.json``, everything.
 
 JSON has no infinity: it is written as the string ``"inf"`` or ``"-inf"``, NaN as null.
 """
@@ -12,7 +12,8 @@ from math import isinf, isnan
 from pathlib import Path
 from typing import Any
 
-from ganbench.study.comparison import Comparison
+from ganbench.study.comparison import Comparison, Rate
+from ganbench.study.exploratory import Estimate, Exploration
 from ganbench.study.results import StudyResults, TrialResult
 
 PICTURES = ("samples", "pictures")
@@ -20,7 +21,11 @@ SCHEMA = 1
 """Raised when a key of ``results.json`` changes its meaning or goes away."""
 
 
-def to_json(results: StudyResults, comparisons: Sequence[Comparison]) -> str:
+def to_json(
+    results: StudyResults,
+    comparisons: Sequence[Comparison],
+    explorations: Sequence[Exploration],
+) -> str:
     """Return all that is known of a study, and what follows from it, as JSON."""
     content = {
         "schema": SCHEMA,
@@ -30,6 +35,7 @@ def to_json(results: StudyResults, comparisons: Sequence[Comparison]) -> str:
             for trial in results.trials
         ],
         "comparisons": [asdict(item) for item in comparisons],
+        "exploratory": [asdict(item) for item in explorations],
     }
     return json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -79,6 +85,55 @@ def to_csv(results: StudyResults) -> str:
         for _, trial in sorted(results.of_arm(arm.name).items()):
             table.writerow([_cell(value) for value in _row(trial, primary, others)])
     return stream.getvalue()
+
+
+def to_arms_csv(comparisons: Sequence[Comparison], explorations: Sequence[Exploration]) -> str:
+    """Return a table with a row an arm: its verdict, and the exploratory figures.
+
+    Changes are differences of logarithms, infinite ones ``inf`` and ``-inf``.
+    """
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    rows = [_arm(*pair) for pair in zip(comparisons, explorations, strict=True)]
+    table.writerow(rows[0])
+    table.writerows([_cell(value) for value in row.values()] for row in rows)
+    return stream.getvalue()
+
+
+def _arm(row: Comparison, more: Exploration) -> dict[str, object]:
+    effect, pairing = row.effect, more.pairing
+    return {
+        "arm": row.arm,
+        "verdict": row.verdict,
+        "pairs": len(effect.differences) if effect else None,
+        "change": effect.estimate if effect else None,
+        "change_low": effect.low if effect else None,
+        "change_high": effect.high if effect else None,
+        "p": effect.p if effect else None,
+        "p_holm": row.p_holm,
+        **_ends("bca", more.change, value=False),
+        **_ends("improvement", more.improvement),
+        **_ends("iqm", more.iqm),
+        "seed_correlation": pairing.correlation if pairing else None,
+        "seed_correlation_of_ranks": pairing.ranked if pairing else None,
+        "pairing_gain": pairing.gain if pairing else None,
+        "ended": row.diverged.total,
+        **_share("collapsed", row.collapsed),
+        **_share("diverged", row.diverged),
+        "seeds_for_effect": row.seeds_for_effect,
+        "seeds_for_margin": row.seeds_for_margin,
+    }
+
+
+def _ends(name: str, estimate: Estimate | None, value: bool = True) -> dict[str, object]:
+    cells: dict[str, object] = {name: estimate.value if estimate else None} if value else {}
+    cells[f"{name}_low"] = estimate.low if estimate else None
+    cells[f"{name}_high"] = estimate.high if estimate else None
+    return cells
+
+
+def _share(name: str, rate: Rate) -> dict[str, object]:
+    return {name: rate.count, f"{name}_low": rate.low, f"{name}_high": rate.high}
 
 
 def _row(trial: TrialResult, primary: str, others: Sequence[str]) -> list[object]:

@@ -4,7 +4,14 @@ import re
 from collections.abc import Sequence
 
 from ganbench.report.content import Content, Table
-from ganbench.report.guide import BANNER, CURVES_NOTE, EXPLORATORY_NOTE, OWN_NOTE, SAMPLES_NOTE
+from ganbench.report.guide import (
+    BANNER,
+    CURVES_NOTE,
+    EXPLORATORY_NOTE,
+    MORE_NOTE,
+    OWN_NOTE,
+    SAMPLES_NOTE,
+)
 from ganbench.report.sheets import Sheet
 from ganbench.report.svg import Figure, group, tiled
 from ganbench.report.timeline import legend
@@ -50,6 +57,8 @@ def to_markdown(content: Content, pictures: str) -> str:
     parts += ["## Verdicts", escape(content.baseline), escape(content.measured)]
     parts += [f"> **Warning.** {escape(warning)}." for warning in content.warnings]
     parts += [_verdicts(content), *_reasons(content)]
+    if content.more is not None:
+        parts += ["### More figures", escape(MORE_NOTE), _table(content.more)]
     if content.forest is not None:
         parts += ["## Effect of each arm", _picture(content.forest, pictures), content.forest_note]
     parts += _curves(content, pictures)

@@ -130,13 +130,20 @@ def interval(effect: Effect) -> str:
         # Of enough seeds too, where the arm alone ranks last at some and first at others.
         both = {-inf, inf} <= set(effect.differences.values())
         return "without limits" if both else "too few seeds"
-    if effect.low == effect.high:
-        return size(effect) if isinf(effect.low) else percent(effect.low)
-    if isinf(effect.high):
-        return f"above {_end(effect.low)}"
-    if isinf(effect.low):
-        return f"below {_end(effect.high)}"
-    return f"{_end(effect.low)} to {_end(effect.high)}"
+    if effect.low == effect.high and isinf(effect.low):
+        return size(effect)
+    return interval_between(effect.low, effect.high)
+
+
+def interval_between(low: float, high: float) -> str:
+    """Return an interval of differences of logarithms, in per cent; one end may be infinite."""
+    if low == high:
+        return percent(low)
+    if isinf(high):
+        return f"above {_end(low)}"
+    if isinf(low):
+        return f"below {_end(high)}"
+    return f"{_end(low)} to {_end(high)}"
 
 
 def _end(difference: float) -> str:

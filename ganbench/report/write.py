@@ -7,10 +7,11 @@ from tempfile import NamedTemporaryFile
 
 from ganbench.plugin import GanbenchError
 from ganbench.report.content import Content, Section, content_of
-from ganbench.report.machine import to_csv, to_json
+from ganbench.report.machine import to_arms_csv, to_csv, to_json
 from ganbench.report.markdown import collapse_figure, curves_figure, to_markdown
 from ganbench.report.page import to_page
 from ganbench.study.comparison import Comparison
+from ganbench.study.exploratory import Exploration, explore
 from ganbench.study.results import StudyResults
 from ganbench.study.statistics import compare
 
@@ -23,7 +24,9 @@ class ReportError(GanbenchError):
 
 
 def write_report(results: StudyResults, folder: Path, sections: Sequence[Section] = ()) -> Path:
-    """Write ``index.html``, ``report.md``, ``figures/``, ``results.csv`` and ``results.json``.
+    """Write the page, the Markdown with its ``figures/``, and the tables for programs.
+
+    They are ``index.html``, ``report.md``, ``results.csv``, ``arms.csv``, ``results.json``.
 
     Each file is replaced whole, the page last; equal results give equal bytes. Pictures of an
     earlier report that this one does not have are removed from ``figures/``.
@@ -48,9 +51,10 @@ def write_report(results: StudyResults, folder: Path, sections: Sequence[Section
         If the folder cannot be written to.
     """
     comparisons = compare(results)
-    content = content_of(results, comparisons, sections)
+    explorations = explore(results, comparisons)
+    content = content_of(results, comparisons, explorations, sections)
     try:
-        return _write(results, comparisons, content, folder)
+        return _write(results, comparisons, explorations, content, folder)
     except OSError as error:
         raise ReportError(
             f"the report cannot be written to {folder}: {error.strerror or error}"
@@ -60,7 +64,11 @@ def write_report(results: StudyResults, folder: Path, sections: Sequence[Section
 
 
 def _write(
-    results: StudyResults, comparisons: Sequence[Comparison], content: Content, folder: Path
+    results: StudyResults,
+    comparisons: Sequence[Comparison],
+    explorations: Sequence[Exploration],
+    content: Content,
+    folder: Path,
 ) -> Path:
     pictures = folder / PICTURES
     pictures.mkdir(parents=True, exist_ok=True)
@@ -71,7 +79,8 @@ def _write(
         if old.suffix in (".svg", ".png") and old.name not in made:
             old.unlink()
     _replace(folder / "results.csv", to_csv(results).encode())
-    _replace(folder / "results.json", to_json(results, comparisons).encode())
+    _replace(folder / "arms.csv", to_arms_csv(comparisons, explorations).encode())
+    _replace(folder / "results.json", to_json(results, comparisons, explorations).encode())
     _replace(folder / "report.md", to_markdown(content, PICTURES).encode())
     page = folder / "index.html"
     _replace(page, to_page(content).encode())

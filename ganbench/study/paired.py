@@ -6,6 +6,7 @@ values are handled by ranks.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,11 +51,8 @@ def sign_flip_test(values: ArrayLike) -> tuple[float, bool]:
     # Sums that are equal on paper differ in their last digits: they must still count.
     threshold = abs(float(numbers.sum())) - 1e-12 * float(np.abs(numbers).sum())
     if numbers.size <= ENUMERATED:
-        # Turning every sign leaves |sum| alone, so the first may keep its own.
-        sums = numbers[:1]
-        for number in numbers[1:]:
-            sums = np.concatenate([sums + number, sums - number])
-        return float(np.mean(np.abs(sums) >= threshold)), True
+        # Turning every sign turns the sum, so as many lie on the other side.
+        return (1.0 if threshold <= 0 else 2 * _exact_share(numbers, threshold)), True
     return _drawn_share(numbers, lambda sums: np.abs(sums) >= threshold), False
 
 
@@ -88,11 +86,28 @@ def _one_sided(numbers: Floats) -> float:
     total = float(numbers.sum())
     threshold = total - 1e-12 * float(np.abs(numbers).sum())
     if numbers.size <= ENUMERATED:
-        sums = np.zeros(1)
-        for number in numbers:
-            sums = np.concatenate([sums + number, sums - number])
-        return float(np.mean(sums >= threshold))
+        return _exact_share(numbers, threshold)
     return _drawn_share(numbers, lambda sums: sums >= threshold)
+
+
+def _exact_share(numbers: Floats, threshold: float) -> float:
+    """Return the share of sign assignments whose sum is at least ``threshold``.
+
+    A sum is one of the first half's and one of the second's, so 2^(pairs / 2) of each are
+    enough: for each of the former the latter are counted by bisection.
+    """
+    half = numbers.size // 2
+    first, second = _signed_sums(numbers[:half]), np.sort(_signed_sums(numbers[half:]))
+    below = np.searchsorted(second, threshold - first, side="left")
+    return 1 - float(below.sum()) / (first.size * second.size)
+
+
+def _signed_sums(numbers: Floats) -> Floats:
+    """Return the sums of all sign assignments, in no order."""
+    sums = np.zeros(1)
+    for number in numbers:
+        sums = np.concatenate([sums + number, sums - number])
+    return sums
 
 
 def _drawn_share(numbers: Floats, extreme: Callable[[Floats], NDArray[np.bool_]]) -> float:
@@ -150,8 +165,14 @@ def t_interval(differences: ArrayLike, alpha: float) -> tuple[float, float, floa
         raise ValueError("an interval needs at least two differences")
     mean = float(numbers.mean())
     error = float(numbers.std(ddof=1)) / numbers.size**0.5
-    half = float(stats.t.ppf(1 - alpha / 2, numbers.size - 1)) * error
+    half = t_quantile(1 - alpha / 2, numbers.size - 1) * error
     return mean, mean - half, mean + half
+
+
+@cache
+def t_quantile(share: float, freedom: int) -> float:
+    """Return a quantile of Student's t; a study asks for the same few again and again."""
+    return float(stats.t.ppf(share, freedom))
 
 
 def signed_rank_interval(differences: ArrayLike, alpha: float) -> tuple[float, float, float]:
@@ -182,6 +203,7 @@ def signed_rank_interval(differences: ArrayLike, alpha: float) -> tuple[float, f
     return estimate, float(lower[depth - 1]), float(upper[-depth])
 
 
+@cache
 def _signed_rank_depth(pairs: int, alpha: float) -> int:
     """Return the largest k with P(W < k) <= alpha / 2, for Wilcoxon's statistic W."""
     chances = np.ones(1)
@@ -211,12 +233,14 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-def wilson_interval(count: int, total: int, alpha: float) -> tuple[float, float]:
+def wilson_interval(count: float, total: int, alpha: float) -> tuple[float, float]:
     """Return the 1 - alpha interval of a share (Wilson, 1927).
 
     Parameters
     ----------
-    count, total : int, 0 <= count <= total
+    count : float, 0 <= count <= total
+        Whole, but for ties that count as a half.
+    total : int
     alpha : float in (0, 1)
 
     Returns

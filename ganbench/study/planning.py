@@ -3,14 +3,12 @@
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from math import log, sqrt
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize
 
-from ganbench.study.paired import ENUMERATED, smallest_p
+from ganbench.study.paired import ENUMERATED, smallest_p, t_quantile
+from ganbench.study.power import power
 
 POWER = 0.8
 """How often a test should find an effect that is there."""
@@ -100,37 +98,6 @@ def seeds_to_conclude(arms: int, alpha: float) -> int | None:
     return next((n for n in range(1, ENUMERATED + 1) if arms * smallest_p(n) < alpha), None)
 
 
-def power(pairs: int, effect: float, alpha: float) -> float:
-    """Return the chance that a two-sided paired t test finds an effect.
-
-    The sign-flip test's is almost the same wherever its p can fall below ``alpha``
-    (Hoeffding, 1952). By the definition of the noncentral t, averaged over the chi-squared
-    variable in its denominator, since the library's own tail is not accurate everywhere.
-
-    Parameters
-    ----------
-    pairs : int, at least 2
-    effect : float
-        In standard deviations of the paired differences.
-    alpha : float in (0, 1)
-    """
-    freedom = pairs - 1
-    threshold = stats.t.ppf(1 - alpha / 2, freedom)
-    scale = _denominator(freedom)
-    centre = abs(effect) * sqrt(pairs)
-    upper = stats.norm.sf(threshold * scale - centre)
-    lower = stats.norm.cdf(-threshold * scale - centre)
-    return float(np.mean(upper + lower))
-
-
-@cache
-def _denominator(freedom: int) -> NDArray[np.float64]:
-    """Return evenly likely values of the root of chi-squared over its degrees of freedom."""
-    quantiles = (np.arange(4000) + 0.5) / 4000
-    values: NDArray[np.float64] = np.sqrt(stats.chi2.ppf(quantiles, freedom) / freedom)
-    return values
-
-
 def detectable_effect(pairs: int, alpha: float) -> float | None:
     """Return the effect found with 80 % power, in standard deviations; None if none is.
 
@@ -176,7 +143,7 @@ def seeds_for_margin(mean: float, deviation: float, alpha: float, margin: float)
     if room <= 0:
         return None
     return _fewest(
-        lambda pairs: bool(stats.t.ppf(1 - alpha / 2, pairs - 1) * deviation / sqrt(pairs) < room)
+        lambda pairs: bool(t_quantile(1 - alpha / 2, pairs - 1) * deviation / sqrt(pairs) < room)
     )
 
 

@@ -19,26 +19,24 @@ trials of a pair rank last, neither is better by any known amount, and there is 
 figure of 0 is as good as it gets, and ranks first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from math import expm1, inf, isfinite, isinf, log, log1p, log2
+from math import expm1, inf, isfinite, log2
 from statistics import fmean, median, stdev
 
-from ganbench.study.comparison import Comparison, Effect, Rate, Verdict
-from ganbench.study.paired import (
-    equivalence_test,
-    holm,
-    sign_flip_test,
-    signed_rank_interval,
-    signed_ranks,
-    t_interval,
-    wilson_interval,
-)
+from ganbench.study.comparison import Comparison, Effect, Rate
+from ganbench.study.paired import holm, signed_ranks, wilson_interval
 from ganbench.study.planning import seeds_for_margin, seeds_for_power
 from ganbench.study.reasons import AGREED, Census, more_seeds, why_inconclusive
 from ganbench.study.results import ArmResult, Outcome, StudyResults, TrialResult, label
-
-Reading = Callable[[TrialResult], float | None]
+from ganbench.study.verdicts import (
+    Reading,
+    decide,
+    effect_of,
+    is_significant,
+    pair_differences,
+    standing,
+)
 
 
 def compare(results: StudyResults) -> tuple[Comparison, ...]:
@@ -86,39 +84,12 @@ def paired_effect(
     alpha : float in (0, 1)
         One less the level of the interval.
     """
-    differences: dict[int, float] = {}
-    for seed in sorted(arm.keys() & baseline.keys()):
-        ours, theirs = _logarithm(arm[seed], reading), _logarithm(baseline[seed], reading)
-        if ours is None or theirs is None or ours == theirs == inf:
-            continue
-        differences[seed] = 0.0 if ours == theirs else ours - theirs
-    if not differences:
-        return None
-    values = list(differences.values())
-    if any(isinf(value) for value in values):
-        estimate, low, high = signed_rank_interval(values, alpha)
-        p, exact = sign_flip_test(signed_ranks(values))
-        return Effect(differences, estimate, low, high, p, "signed rank", exact)
-    if len(values) == 1:
-        return Effect(differences, values[0], -inf, inf, 1.0, "mean", True)
-    estimate, low, high = t_interval(values, alpha)
-    p, exact = sign_flip_test(values)
-    return Effect(differences, estimate, low, high, p, "mean", exact)
+    return effect_of(pair_differences(arm, baseline, reading), alpha)
 
 
 def relative_change(difference: float) -> float:
     """Return a difference of logarithms as a relative change: -0.2 is a fifth less."""
     return inf if difference > 700 else expm1(difference)
-
-
-def _logarithm(trial: TrialResult, reading: Reading) -> float | None:
-    """Return a trial's log figure, inf if it ranks last, None if it is no result."""
-    if trial.outcome in ("failed", "pending"):
-        return None
-    value = reading(trial) if trial.outcome == "complete" else None
-    if value is None or not isfinite(value):
-        return inf
-    return log(value) if value > 0 else -inf
 
 
 def _describe(
@@ -193,15 +164,15 @@ def _judge(
     if effect is None or len(effect.differences) < 2:
         return replace(row, reason=census.why_too_few())
     row = replace(row, p_holm=p_holm)
-    significant = p_holm < alpha and not effect.low <= 0 <= effect.high
-    if _equivalent(effect, alpha, margin):
-        kind = "a change, but one too small to matter" if significant else "too small to matter"
+    verdict = decide(effect, p_holm, alpha, margin)
+    if verdict == "no effect":
+        changed = is_significant(effect, p_holm, alpha)
+        kind = "a change, but one too small to matter" if changed else "too small to matter"
         text = f"{kind}: the whole interval lies within {margin:.0%} of the baseline"
         if not any(effect.differences.values()):
             text = "equal to the baseline at every seed: here the change does nothing at all"
-        return replace(row, verdict="no effect", reason=census.annotated(text))
-    if significant:
-        verdict: Verdict = "helps" if effect.high < 0 else "hurts"
+        return replace(row, verdict=verdict, reason=census.annotated(text))
+    if verdict != "inconclusive":
         return replace(row, verdict=verdict, reason=census.annotated(AGREED))
     found, within = _seeds_needed(effect, alpha, family, margin)
     if results.quick:
@@ -211,7 +182,7 @@ def _judge(
         advice = more_seeds(effect, margin, found, within)
     return replace(
         row,
-        verdict="inconclusive",
+        verdict=verdict,
         reason=census.annotated(f"{why_inconclusive(effect, p_holm, alpha)}; {advice}"),
         seeds_for_effect=found,
         seeds_for_margin=within,
@@ -224,7 +195,7 @@ def _census(results: StudyResults, arm: ArmResult) -> Census:
     ours, theirs = results.of_arm(arm.name), results.of_arm(results.arms[0].name)
 
     def last(trials: Mapping[int, TrialResult]) -> set[int]:
-        return {s for s, t in trials.items() if _logarithm(t, lambda t: t.final(figure)) == inf}
+        return {s for s, t in trials.items() if standing(t, lambda t: t.final(figure)) == inf}
 
     def complete(trials: Mapping[int, TrialResult]) -> set[int]:
         return {seed for seed, trial in trials.items() if trial.outcome == "complete"}
@@ -238,14 +209,6 @@ def _census(results: StudyResults, arm: ArmResult) -> Census:
         their_undefined=len(last(theirs) & complete(theirs)),
         both_last=len(last(ours) & last(theirs)),
     )
-
-
-def _equivalent(effect: Effect, alpha: float, margin: float) -> bool:
-    """Say whether interval and exact test agree that an effect lies inside the margin."""
-    low, high = log1p(-margin), log1p(margin)
-    if not (low < effect.low and effect.high < high):
-        return False
-    return equivalence_test(list(effect.differences.values()), low, high) < alpha
 
 
 def _seeds_needed(

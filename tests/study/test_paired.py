@@ -5,6 +5,8 @@ from math import inf
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 from ganbench.study.paired import (
     equivalence_test,
@@ -126,11 +128,18 @@ def test_holm_on_a_family_worked_by_hand():
     assert holm([]) == ()
 
 
+def test_holm_equals_statsmodels():
+    values = np.random.default_rng(4).random(9) ** 3
+    assert holm(list(values)) == pytest.approx(multipletests(values, method="holm")[1])
+
+
 @pytest.mark.parametrize(("count", "total"), [(0, 10), (3, 10), (10, 10), (1, 400)])
-def test_wilson_interval_equals_scipys(count, total):
+def test_wilson_interval_equals_scipys_and_statsmodels(count, total):
     reference = stats.binomtest(count, total).proportion_ci(0.95, method="wilson")
     found = wilson_interval(count, total, 0.05)
     assert found == pytest.approx((reference.low, reference.high), abs=1e-12)
+    other = proportion_confint(count, total, 0.05, method="wilson")
+    assert found == pytest.approx(other, abs=1e-12)
 
 
 def test_wilson_interval_of_nothing_is_everything():

@@ -5,16 +5,17 @@ from math import inf, log
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.power import TTestPower
 
 from ganbench.study.paired import sign_flip_test, smallest_p
 from ganbench.study.planning import (
     detectable_effect,
     plan,
-    power,
     seeds_for_margin,
     seeds_for_power,
     seeds_to_conclude,
 )
+from ganbench.study.power import power, t_power
 
 
 def test_five_pairs_can_never_reach_p_of_005():
@@ -33,12 +34,28 @@ def test_holm_over_ten_arms_needs_nine_seeds():
     assert not plan(8, 10, 0.05).can_conclude
 
 
-def test_power_equals_the_noncentral_t():
+def test_power_of_many_pairs_equals_the_noncentral_ts():
     # G*Power's textbook case: d = 0.5, n = 34, alpha = .05, two-sided: 0.8078.
     assert power(34, 0.5, 0.05) == pytest.approx(0.8078, abs=2e-4)
     threshold = stats.t.ppf(1 - 0.01 / 2, 9)
     reference = stats.nct.sf(threshold, 9, 1.2 * 10**0.5)
-    assert power(10, 1.2, 0.01) == pytest.approx(reference, abs=2e-4)
+    assert t_power(10, 1.2, 0.01) == pytest.approx(reference, abs=2e-4)
+    assert t_power(10, 1.2, 0.01) == pytest.approx(TTestPower().power(1.2, 10, 0.01), abs=2e-4)
+
+
+@pytest.mark.parametrize(("pairs", "effect"), [(6, 1.0), (9, 2.0)])
+def test_power_at_the_smallest_p_is_the_chance_that_all_signs_agree(pairs, effect):
+    # Just above the smallest p only the observed assignment, and its mirror image, may count.
+    alpha = 1.01 * smallest_p(pairs)
+    reference = stats.norm.cdf(effect) ** pairs + stats.norm.cdf(-effect) ** pairs
+    assert power(pairs, effect, alpha) == pytest.approx(reference, abs=0.015)
+    assert power(pairs, inf, alpha) == 1
+    assert power(pairs, inf, 0.99 * smallest_p(pairs)) == 0
+
+
+def test_power_of_no_effect_is_the_tests_size():
+    # At .05 the test of 8 pairs rejects 6 of its 128 outcomes: .0469.
+    assert power(8, 0.0, 0.05) == pytest.approx(6 / 128, abs=0.01)
 
 
 def test_detectable_effect_is_found_eight_times_in_ten():

@@ -49,10 +49,11 @@ def from_changes(*changes):
 
 def test_an_inconclusive_arm_outside_the_margin_says_how_many_seeds_would_show_its_effect():
     # Mean .2, standard deviation .2: one deviation, which a t test at .05 finds with 80 %
-    # power from 10 pairs (Cohen's tables). That it is under 5 % no number of seeds can show.
+    # power from 10 pairs (Cohen's tables), and the coarser sign-flip test from 11. That it is
+    # under 5 % no number of seeds can show.
     row = compare(from_changes(0.0, 0.2, 0.4))[1]
-    assert (row.verdict, row.seeds_for_effect, row.seeds_for_margin) == ("inconclusive", 10, None)
-    assert "effect of the size seen would take about 10 seeds (7 more)" in row.reason
+    assert (row.verdict, row.seeds_for_effect, row.seeds_for_margin) == ("inconclusive", 11, None)
+    assert "effect of the size seen would take about 11 seeds (8 more)" in row.reason
     assert "margin" not in row.reason
 
 
