@@ -9,7 +9,7 @@ from ganbench.study.exploratory import Estimate, Exploration, Pairing
 
 
 def exploration_head(primary: str) -> tuple[str, ...]:
-    """Return the table's head; ``primary`` is the figure as a reader knows it."""
+    """Return the head of the table; ``primary`` is the figure as a reader knows it."""
     return (
         *("Arm", f"Δ {primary}, BCa interval", "Chance of improvement", f"IQM {primary}"),
         *("Seed correlation", "Pairing gains", "Collapse rate", "Divergence rate"),

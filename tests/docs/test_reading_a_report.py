@@ -8,11 +8,13 @@ from docs_page import DOCS
 from ganbench.config.model import Judgement
 from ganbench.evaluation import classifier, collapse, evaluator, modes, spread
 from ganbench.plugin import Host
-from ganbench.study import paired, planning
+from ganbench.study import exploratory, paired, planning
 
 PAGE = " ".join((DOCS / "reading-a-report.md").read_text().split())
 FACTS = [
     f"Beyond {paired.ENUMERATED} pairs, {paired.DRAWS:,} random ways",
+    f"{exploratory.RESAMPLES:,} resamples from a fixed seed",
+    f"reaches to {paired.wilson_interval(0, 10, 0.05)[1]:.0%}",
     f"Beyond {planning.MOST_SEEDS} seeds no number is named",
     f"finds the effect {planning.POWER * 10:g} times in 10",
     f"({1 - Judgement().alpha:.0%} unless the study says otherwise)",

@@ -18,7 +18,7 @@ from ganbench.report.write import ReportError
 from ganbench.study.results import ArmResult
 from ganbench.study.statistics import compare
 
-FILES = ("index.html", "report.md", "results.csv", "results.json")
+FILES = ("index.html", "report.md", "results.csv", "arms.csv", "results.json")
 
 
 @pytest.fixture(scope="module")
