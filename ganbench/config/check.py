@@ -156,6 +156,12 @@ def _check_evaluation(
             continue
         cls = host.find("metric", metric["name"]).cls
         lower |= set(cls.lower_is_better)
+        if cls.extractors and extractor and extractor["name"] not in cls.extractors:
+            text = (
+                f"{metric['name']!r} is defined with the extractor "
+                f"{' or '.join(cls.extractors)}, got {extractor['name']!r}"
+            )
+            problems.append(Problem(place, text))
         for figure in cls.figures:
             if figure in figures:
                 text = f"gives the figure {figure!r}, which {figures[figure]} gives already"

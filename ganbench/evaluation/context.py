@@ -14,7 +14,14 @@ from ganbench.evaluation.classifier import Classifier, obtain_classifier
 from ganbench.evaluation.frechet import Moments, frechet_distance, moments
 from ganbench.evaluation.modes import nearest_mode, shares
 from ganbench.evaluation.spread import mean_distance, mean_distance_within
-from ganbench.plugin import Data, ExtractorContext, MetricContext, Progress
+from ganbench.plugin import (
+    Data,
+    Extractor,
+    ExtractorContext,
+    MetricContext,
+    Progress,
+    can_classify,
+)
 
 
 class StudyContext(ExtractorContext):
@@ -73,9 +80,15 @@ class StudyContext(ExtractorContext):
             return torch.cat([nearest_mode(batch, centres) for batch in batches])
         if self.data.labels is None or not self.data.is_image:
             return None
+        return self._logits_of(batches).argmax(dim=1).cpu()
+
+    def logits_of(self, batches: list[Tensor]) -> Tensor | None:
+        """Return the classifier's logits, (items, classes); None if it cannot be trained."""
+        return self._logits_of(batches) if can_classify(self.data)[0] else None
+
+    def _logits_of(self, batches: list[Tensor]) -> Tensor:
         head = self.classifier.network.head
-        guesses = [head(self.classifier_features(batch)).argmax(dim=1) for batch in batches]
-        return torch.cat(guesses).cpu()
+        return torch.cat([head(self.classifier_features(batch)) for batch in batches])
 
     def mode_shares(self) -> Tensor | None:
         """Return each mode's share of the data; None if the data have no modes."""
@@ -102,6 +115,8 @@ class Reference:
         The same items.
     modes : callable () -> Tensor or None
         Their modes.
+    drawn : callable () -> Tensor
+        Features of as many items as an evaluation has samples: (items, width), float32.
     shares : Tensor, shape (modes,), or None
     """
 
@@ -109,6 +124,7 @@ class Reference:
     features: Tensor
     items: Tensor
     modes: Callable[[], Tensor | None]
+    drawn: Callable[[], Tensor]
     shares: Tensor | None
 
     @cached_property
@@ -130,26 +146,46 @@ class SampleContext(MetricContext):
     ----------
     study : StudyContext
     reference : Reference
+    extractor : Extractor
     batches : list of Tensor
         The samples, in the batches that they were measured in.
     features : Tensor, shape (items, width), float32
     """
 
     def __init__(
-        self, study: StudyContext, reference: Reference, batches: list[Tensor], features: Tensor
+        self,
+        study: StudyContext,
+        reference: Reference,
+        extractor: Extractor,
+        batches: list[Tensor],
+        features: Tensor,
     ) -> None:
         self.data = study.data
         self.samples = torch.cat(batches)
         self.features = features
-        self._study, self._reference, self._batches = study, reference, batches
+        self._study, self._reference = study, reference
+        self._extractor, self._batches = extractor, batches
 
     @cached_property
     def _modes(self) -> Tensor | None:
         return self._study.modes_of(self._batches)
 
-    def frechet_distance(self) -> float:
-        """Return the Fréchet distance between sample and reference features."""
-        return frechet_distance(moments(self.features), self._reference.moments)
+    def frechet_distance(self, part: Tensor | None = None) -> float:
+        """Return the Fréchet distance between sample, or some of them, and reference features."""
+        features = self.features if part is None else self.features[part.to(self.features.device)]
+        return frechet_distance(moments(features), self._reference.moments)
+
+    def reference_features(self) -> Tensor:
+        """Return features of a fixed draw of the data."""
+        return self._reference.drawn().to(self.features.device)
+
+    def extractor_logits(self) -> Tensor | None:
+        """Return the samples' logits under the extractor."""
+        return self._extractor.logits(self.features)
+
+    def classifier_logits(self) -> Tensor | None:
+        """Return the samples' logits under the study's classifier."""
+        return self._study.logits_of(self._batches)
 
     def sample_modes(self) -> Tensor | None:
         """Return each sample's mode."""

@@ -79,11 +79,13 @@ class Evaluator:
             raise EvaluationError(f"{data.name}: has {len(data.items)} items, expected 2 or more")
         self._extractor: Extractor = self._create_fitting("extractor", settings.extractor)
         self._left_out: dict[str, str] = {}
+        self._drawn: Tensor | None = None
         self._metrics = self._create_metrics()
         _make_folder(cache)
         self._study = StudyContext(data, device, cache, progress or _quiet)
         with torch.no_grad():
             self._extractor.prepare(self._study)
+            self._check_counts()
             self._reference = self._load_reference(cache)
             figures = self._rehearse()
         self._attainable = self._count_attainable()
@@ -99,6 +101,7 @@ class Evaluator:
             self._study,
             self._reference,
             self.collapse_rule,
+            self._count_drawn(),
         )
 
     def evaluate(self, samples: Tensor) -> dict[str, float]:
@@ -176,7 +179,14 @@ class Evaluator:
         metrics: list[Metric] = []
         for component in self._settings.candidates:
             if not automatic:
-                metrics.append(self._create_fitting("metric", component))
+                metric = self._create_fitting("metric", component)
+                named = self._settings.extractor.name
+                if metric.extractors and named not in metric.extractors:
+                    raise EvaluationError(
+                        f"evaluation: the metric {metric.name!r} is defined with the extractor "
+                        f"{' or '.join(metric.extractors)}, and this study has {named}"
+                    )
+                metrics.append(metric)
                 continue
             metric = self._create("metric", component)
             fits, reason = metric.applies(self._data)
@@ -210,22 +220,56 @@ class Evaluator:
             )
         return metrics
 
-    def _load_reference(self, cache: Path) -> Reference:
-        data, study = self._data, self._study
-        subset = _subset(len(data.items), min(SUBSET, self._settings.samples))
+    def _check_counts(self) -> None:
+        width = self._features([self._data.items[:2]]).shape[1]
+        have = {
+            "evaluation.samples is": self._settings.samples,
+            f"the items of {self._data.name} are": len(self._data.items),
+        }
+        for metric in self._metrics:
+            least = metric.least_samples(width)
+            for what, count in have.items():
+                if count < least:
+                    raise EvaluationError(
+                        f"evaluation: the metric {metric.name!r} needs {least} samples and data "
+                        f"items or more, with {width} features of the extractor "
+                        f"{self._extractor.name!r}, and {what} {count}"
+                    )
+
+    def _cache_file(self, cache: Path, kind: str, **content: Any) -> Path:
         key = cache_key(
             {
                 "version": REFERENCE_VERSION,
-                "data": study.data_hash,
+                "data": self._study.data_hash,
                 "extractor": self._extractor.name,
                 "protocol": self._extractor.protocol(),
-                "subset": len(subset),
                 # Other arithmetic is other digits, and a study's pairs must share theirs.
-                "device": study.device.type,
+                "device": self._study.device.type,
                 "torch": torch.__version__,
+                **content,
             }
         )
-        path = cache / f"reference-{key}.pt"
+        return cache / f"{kind}-{key}.pt"
+
+    def _draw(self, cache: Path) -> Tensor:
+        if self._drawn is None:
+            chosen = _subset(len(self._data.items), self._settings.samples)
+            path = self._cache_file(cache, "features", drawn=len(chosen))
+            found = load_if_sound(path) or {}
+            if "features" not in found:
+                batches = self._split(self._data.items[chosen])
+                found = {"features": self._features(batches, "reference items").cpu()}
+                save_atomically(path, found)
+            self._drawn = found["features"]
+        return self._drawn
+
+    def _count_drawn(self) -> int | None:
+        return None if self._drawn is None else len(self._drawn)
+
+    def _load_reference(self, cache: Path) -> Reference:
+        data, study = self._data, self._study
+        subset = _subset(len(data.items), min(SUBSET, self._settings.samples))
+        path = self._cache_file(cache, "reference", subset=len(subset))
         found = load_if_sound(path)
         if found is None or not {"mean", "covariance", "count", "factor", "subset"} <= found.keys():
             features = self._features(self._split(data.items), "reference")
@@ -244,6 +288,7 @@ class Evaluator:
             features=found["subset"],
             items=items,
             modes=lambda: study.modes_of(self._split(items)),
+            drawn=lambda: self._draw(cache),
             shares=study.mode_shares(),
         )
 
@@ -280,7 +325,7 @@ class Evaluator:
         return torch.cat(parts)
 
     def _measure(self, batches: list[Tensor], features: Tensor) -> dict[str, float]:
-        context = SampleContext(self._study, self._reference, batches, features)
+        context = SampleContext(self._study, self._reference, self._extractor, batches, features)
         try:
             given = [(metric, metric.compute(context)) for metric in self._metrics]
         finally:
@@ -296,10 +341,12 @@ class Evaluator:
 
     def _rehearse(self) -> dict[str, float]:
         """Measure some of the data as if they were samples: what fails, fails now."""
-        reference = self._reference
-        figures = self._measure(
-            self._split(reference.items), reference.features.to(self._study.device)
-        )
+        items, features = self._reference.items, self._reference.features
+        least = max(metric.least_samples(features.shape[1]) for metric in self._metrics)
+        if least > len(items):
+            items = self._data.items[_subset(len(self._data.items), least)]
+            features = self._reference.drawn()[:least]
+        figures = self._measure(self._split(items), features.to(self._study.device))
         primary = figures.get(self._settings.primary)
         if primary is None or not math.isfinite(primary):
             raise EvaluationError(

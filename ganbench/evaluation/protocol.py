@@ -16,10 +16,12 @@ def describe_protocol(
     study: StudyContext,
     reference: Reference,
     collapse_rule: str,
+    drawn: int | None,
 ) -> dict[str, Any]:
     """Return the protocol, JSON-able; the classifier's part only where it was used.
 
-    ``left_out`` holds the metrics of ``auto`` that do not apply to the data, with the reason.
+    ``left_out`` holds the metrics of ``auto`` that do not apply to the data, with the reason;
+    ``drawn`` is the number of data items that metrics compare samples with, None if none does.
     """
     data = study.data
     count, width = reference.moments.count, len(reference.moments.mean)
@@ -53,6 +55,11 @@ def describe_protocol(
         "collapse_rule": collapse_rule,
         "warnings": singular_warnings(settings.samples, count, width),
     }
+    if drawn is not None:
+        protocol["reference_draw"] = (
+            f"{drawn} data items, the same at each evaluation, for the metrics that compare items "
+            "with items"
+        )
     if left_out:
         protocol["metrics_left_out"] = dict(left_out)
     if study.has_classifier:

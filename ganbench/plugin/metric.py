@@ -90,6 +90,13 @@ class Extractor:
         """
         raise NotImplementedError
 
+    def logits(self, features: Tensor) -> Tensor | None:
+        """Return the network's class logits, shape (items, classes), of its features.
+
+        None if the network ends in features.
+        """
+        return None
+
     def protocol(self) -> dict[str, Any]:
         """Return all that defines the features: weights' hash, resize, layer."""
         raise NotImplementedError
@@ -113,8 +120,33 @@ class MetricContext(ABC):
     features: Tensor
 
     @abstractmethod
-    def frechet_distance(self) -> float:
-        """Return the Fréchet distance between sample and reference features."""
+    def frechet_distance(self, part: Tensor | None = None) -> float:
+        """Return the Fréchet distance between sample and reference features.
+
+        Parameters
+        ----------
+        part : Tensor, shape (items,), int64, optional
+            Indices of the samples to take, two or more; all of them if not given.
+        """
+
+    @abstractmethod
+    def reference_features(self) -> Tensor:
+        """Return features of data items, (items, width), float32, where ``features`` are.
+
+        A fixed draw without replacement: as many items as an evaluation has samples, or all
+        where the data are fewer.
+        """
+
+    @abstractmethod
+    def extractor_logits(self) -> Tensor | None:
+        """Return the samples' class logits under the study's extractor; None if it has none."""
+
+    @abstractmethod
+    def classifier_logits(self) -> Tensor | None:
+        """Return the samples' class logits under the study's classifier, (items, classes).
+
+        None for data that ``can_classify`` does not take. The extractor may be another one.
+        """
 
     @abstractmethod
     def sample_modes(self) -> Tensor | None:
@@ -160,6 +192,8 @@ class Metric:
 
     Verdicts compare logarithms, and rank a trial last in which the figure is undefined.
     """
+    extractors: ClassVar[tuple[str, ...]] = ()
+    """Names of the extractors in whose features it is defined; empty: in any."""
 
     def __init__(self, parameters: MetricParameters) -> None:
         self.parameters: Any = parameters
@@ -167,6 +201,16 @@ class Metric:
     def applies(self, data: Data) -> tuple[bool, str]:
         """Say whether the metric is defined on these data, and if not, why."""
         return True, ""
+
+    def least_samples(self, width: int) -> int:
+        """Return how many samples and data items it needs; a study with fewer is refused.
+
+        Parameters
+        ----------
+        width : int
+            Of the extractor's features.
+        """
+        return 2
 
     def compute(self, ctx: MetricContext) -> dict[str, float]:
         """Return the figures, under keys of ``figures``; leave out what is undefined.

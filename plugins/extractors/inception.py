@@ -70,18 +70,28 @@ class InceptionExtractor(Extractor):
         path = self._find_weights(url, pinned, ctx.progress)
         self._sha256 = check_weights(path, self.parameters.expected_hash or pinned)
         self._pinned = self._sha256.startswith(pinned)
+        weights = _read_weights(path)
         try:
-            self._network = build_network(_read_weights(path)).to(ctx.device)
+            self._network = build_network(weights).to(ctx.device)
         except (RuntimeError, TypeError) as error:
             raise DataError(
                 f"extractor inception: {path} holds not weights of pytorch-fid's network: {error}"
             ) from error
+        self._head = weights["fc.weight"].to(ctx.device)
         self._device = ctx.device
         self._repeats = ctx.data.shape[0] == 1
 
     def features(self, items: Tensor) -> Tensor:
         """Return the pooled features, shape (items, 2048), of uint8 images."""
         return torch.cat([self._pool(part) for part in torch.split(items, BATCH)])
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Return the logits of the 1,008 outputs, without bias.
+
+        As in the code of Salimans et al. (2016), which multiplies the pooled features by the
+        last layer's weights and adds nothing.
+        """
+        return features @ self._head.T
 
     def protocol(self) -> dict[str, Any]:
         """Return the weights' hash, layer, resize and channels."""

@@ -2,7 +2,6 @@ import hashlib
 import io
 import urllib.error
 
-import numpy as np
 import pytest
 import torch
 from ganbench_plugins.extractors import inception as extractor
@@ -14,38 +13,6 @@ from ganbench.plugin import Data, DataError
 
 CPU = torch.device("cpu")
 NAME = inception.FID_WEIGHTS_URL.rpartition("/")[2]
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory):
-    """Random weights of the architecture: they test the code, and measure nothing."""
-    network = inception._inception_v3(num_classes=1008, aux_logits=False, weights=None)
-    for name, block in {
-        "Mixed_5b": inception.FIDInceptionA(192, pool_features=32),
-        "Mixed_5c": inception.FIDInceptionA(256, pool_features=64),
-        "Mixed_5d": inception.FIDInceptionA(288, pool_features=64),
-        "Mixed_6b": inception.FIDInceptionC(768, channels_7x7=128),
-        "Mixed_6c": inception.FIDInceptionC(768, channels_7x7=160),
-        "Mixed_6d": inception.FIDInceptionC(768, channels_7x7=160),
-        "Mixed_6e": inception.FIDInceptionC(768, channels_7x7=192),
-        "Mixed_7b": inception.FIDInceptionE_1(1280),
-        "Mixed_7c": inception.FIDInceptionE_2(2048),
-    }.items():
-        setattr(network, name, block)
-    draws = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                scale = (2 / parameter[0].numel()) ** 0.5
-                parameter.copy_(scale * torch.randn(parameter.shape, generator=draws))
-    path = tmp_path_factory.mktemp("weights") / NAME
-    torch.save(network.state_dict(), path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def sha256(weights):
-    return hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
 @pytest.fixture
@@ -74,22 +41,6 @@ def evaluator(weights, sha256, host, tmp_path_factory):
     chosen = settings(weights=str(weights), expected_hash=sha256[:12])
     cache = tmp_path_factory.mktemp("inception")
     return Evaluator(chosen, Data("colours", colours(8)), host, CPU, cache)
-
-
-def test_fid_is_pytorch_fids(evaluator, weights, monkeypatch):
-    monkeypatch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: torch.load(weights))
-    network = inception.InceptionV3([3]).eval()
-    with torch.no_grad():
-        real, fake = (
-            network(each.float() / 255)[0].flatten(1).double().numpy()
-            for each in (colours(8), colours(6, seed=1))
-        )
-    difference = ((real.mean(0) - fake.mean(0)) ** 2).sum()
-    gram = (real - real.mean(0)) @ (fake - fake.mean(0)).T / np.sqrt(7 * 5)
-    root = np.linalg.svd(gram, compute_uv=False).sum()
-    expected = difference + real.var(0, ddof=1).sum() + fake.var(0, ddof=1).sum() - 2 * root
-    found = evaluator.evaluate(colours(6, seed=1))["fid"]
-    assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_protocol_names_weights_that_are_not_pytorch_fids(evaluator, sha256):
