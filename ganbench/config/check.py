@@ -169,21 +169,26 @@ def _check_evaluation(
                 break
             figures[figure] = f"evaluation.metrics.{index}"
     primary = given.get("primary", default.primary)
+    fit = [figure for figure in figures if figure in lower]
     if isinstance(primary, str) and primary not in figures and not problems:
-        problems.append(Problem((*at, "primary"), _not_a_figure(primary, figures, host)))
+        problems.append(Problem((*at, "primary"), _not_a_figure(primary, figures, fit, host)))
     elif isinstance(primary, str) and primary not in lower and not problems:
-        fit = [figure for figure in figures if figure in lower]
-        text = f"got {primary!r}, which is not declared as lower is better, as verdicts need; " + (
-            f"figures that are: {', '.join(fit)}" if fit else "no metric of the study gives one"
-        )
-        problems.append(Problem((*at, "primary"), text))
+        problems.append(Problem((*at, "primary"), _not_lower(primary, fit)))
     chosen = "auto" if automatic else metrics
     return {**evaluation, "extractor": extractor, "metrics": chosen}, problems
 
 
-def _not_a_figure(primary: str, figures: Mapping[str, str], host: Host) -> str:
+def _not_lower(primary: str, fit: list[str]) -> str:
+    return f"got {primary!r}, which is not declared as lower is better, as verdicts need; " + (
+        f"figures that are: {', '.join(fit)}" if fit else "no metric of the study gives one"
+    )
+
+
+def _not_a_figure(primary: str, figures: Mapping[str, str], fit: list[str], host: Host) -> str:
     for metric in host.all("metric"):
         if primary in metric.cls.figures:
+            if primary not in metric.cls.lower_is_better:
+                return _not_lower(primary, fit)
             return f"the figure {primary!r} needs {metric.name!r} among evaluation.metrics"
     return f"no metric of the study gives a figure {primary!r}{suggest(primary, figures)}"
 

@@ -13,7 +13,7 @@ its expectation is the same at any number of samples, and of a perfect generator
 that it also comes out below 0. Verdicts compare logarithms, so it cannot be a study's primary
 figure. ``kid_std`` is the spread of the subsets: it shrinks as they grow, and says nothing of
 another set of samples, which shares less. Cost: kernels of all pairs; at 2,000 samples a
-fraction of a second, at 10,000 with 2,048 features about a minute on a core.
+fraction of a second, at 10,000 with 2,048 features more than half a minute on a core.
 
 Attribution: Bińkowski et al., 2018, section 4 (the kernel: section 4, "KID"); the unbiased
 estimate is equation 3 of Gretton et al., 2012, with all pairs of a sample and a data item.

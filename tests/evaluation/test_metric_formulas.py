@@ -1,6 +1,8 @@
 """The metrics' formulas: by hand, by independent code, at their limits."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -143,3 +145,22 @@ def test_extrapolation_is_nearer_to_the_truth_than_fid(host):
         biased.append(Sample().frechet_distance() - 8)
         found.append(metric.compute(Sample())["fid_infinity"] - 8)
     assert abs(np.mean(found)) < abs(np.mean(biased))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ru_maxrss has other units")
+def test_neighbours_are_found_without_a_matrix_of_all_pairs():
+    # A matrix of 8,000 x 8,000 has 488 MB.
+    program = """
+import resource, torch
+from ganbench_plugins.metrics import _features, prdc
+torch.set_num_threads(1)
+_features.BLOCK = 2**19
+items = torch.rand(8000, 4)
+prdc.precision_recall_density_coverage(items[:50], items[:50], 3, 5)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+prdc.precision_recall_density_coverage(items, items.flip(1), 3, 5)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) < 150
