@@ -8,8 +8,9 @@ from statistics import median
 from ganbench.report.answer import answer, progress
 from ganbench.report.baseline import baseline_line
 from ganbench.report.curves import Axis, curve_panels
+from ganbench.report.effects import EffectsSection, effects_section, effects_words
 from ganbench.report.exploration import exploration_head, exploration_rows
-from ganbench.report.forest import axis_note, forest_plot
+from ganbench.report.forest import ForestRow, axis_note, forest_plot
 from ganbench.report.guide import glossary
 from ganbench.report.listing import flattened, scalar, study_lines
 from ganbench.report.own import (
@@ -22,6 +23,7 @@ from ganbench.report.own import (
 )
 from ganbench.report.sheets import SheetRow, sheet_rows
 from ganbench.report.svg import Figure
+from ganbench.report.table import Table
 from ganbench.report.timeline import timeline_panels
 from ganbench.report.words import (
     NOTHING,
@@ -35,20 +37,12 @@ from ganbench.report.words import (
     verdict_rows,
 )
 from ganbench.study.comparison import Comparison, Effect
+from ganbench.study.effects import Effects
 from ganbench.study.exploratory import Exploration
 from ganbench.study.results import StudyResults, label
 
 Section = tuple[str, str]
 """Title and Markdown text of a section that a plugin adds."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text; the first ``words`` columns hold words, the others numbers."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    words: int = 1
 
 
 @dataclass(frozen=True)
@@ -71,6 +65,7 @@ class Content:
     forest: Figure | None
     forest_narrow: Figure | None
     forest_note: str
+    effects: EffectsSection | None
     over_steps: tuple[Figure, ...]
     over_seconds: tuple[Figure, ...]
     exploratory: Table | None
@@ -98,13 +93,19 @@ def content_of(
     results: StudyResults,
     comparisons: Sequence[Comparison],
     explorations: Sequence[Exploration],
+    effects: Effects | None,
     sections: Sequence[Section],
 ) -> Content:
     """Gather a report's parts."""
     primary = label(results.primary)
     found, strength = answer(results, comparisons)
+    combined = effects_section(results, effects)
+    if combined is not None and combined.answer:
+        found = f"{found} {combined.answer}"
     arms, own = comparisons[1:], own_figures(results)
     more = exploration_rows(explorations, comparisons)
+    forest = [ForestRow(item.arm, item.verdict, item.effect) for item in arms]
+    title = f"Change of the final {primary} against {results.reference}"
 
     def panels(axis: Axis) -> tuple[Figure, ...]:
         return tuple(curve_panels(results, comparisons, primary, axis))
@@ -123,9 +124,10 @@ def content_of(
         rows=verdict_rows(results, comparisons),
         level=f"{100 * (1 - results.alpha):.3g}",
         more=Table(exploration_head(primary), more) if more else None,
-        forest=forest_plot(arms, primary, results.margin, 1064, stacked=False),
-        forest_narrow=forest_plot(arms, primary, results.margin, 340, stacked=True),
-        forest_note=axis_note(results.margin),
+        forest=forest_plot(forest, title, results.margin, 1064, stacked=False),
+        forest_narrow=forest_plot(forest, title, results.margin, 340, stacked=True),
+        forest_note=axis_note(results.margin, results.reference),
+        effects=combined,
         over_steps=panels("steps"),
         over_seconds=panels("seconds"),
         exploratory=_exploratory(arms, primary),
@@ -141,7 +143,7 @@ def content_of(
         wall=duration(results.wall_seconds),
         troubles=_troubles(results),
         sections=tuple(sections),
-        glossary=glossary(results, primary),
+        glossary=glossary(results, primary) + (effects_words(effects) if effects else ()),
         protocol=tuple(flattened(results.protocol)),
         makeup=_makeup(results),
         environment=tuple(flattened(results.environment)),
@@ -155,7 +157,8 @@ def _setting(results: StudyResults) -> str:
     study = results.study
     dataset = study.get("dataset") or {}
     parts = [str(study.get("name", "")), str(dataset.get("name", ""))]
-    parts.append(f"baseline and {count(len(results.arms) - 1, 'arm')}")
+    first = results.reference.removeprefix("the ")
+    parts.append(f"{first} and {count(len(results.arms) - 1, 'arm')}")
     parts.append(count(len(results.seeds), "seed"))
     steps = (study.get("baseline") or {}).get("steps")
     if steps:
@@ -165,7 +168,12 @@ def _setting(results: StudyResults) -> str:
 
 def _measured(results: StudyResults, primary: str) -> str:
     """Say what the verdicts compare, and with how many samples."""
-    text = f"Final {primary} against the baseline, paired by seed; lower is better."
+    text = f"Final {primary} against {results.reference}, paired by seed; lower is better."
+    if results.leaves_out:
+        text = (
+            f"The full arm has every factor on: {results.changes(results.arms[0])}. Each other "
+            f"arm leaves one out. {text} An arm that hurts is without something that helps."
+        )
     extractor = (results.protocol.get("extractor") or {}).get("name")
     samples = results.protocol.get("samples")
     if samples:
@@ -238,7 +246,8 @@ def _cost(results: StudyResults, comparisons: Sequence[Comparison]) -> Table:
                 duration(median(trial.evaluation_seconds for trial in complete)),
             )
         )
-    head = ("Arm", "Time a step", "Against baseline", "Training a trial", "Evaluating a trial")
+    against = f"Against {results.reference.removeprefix('the ')}"
+    head = ("Arm", "Time a step", against, "Training a trial", "Evaluating a trial")
     return Table(head, tuple(rows))
 
 

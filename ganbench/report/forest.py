@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf, isfinite, log, log1p
 
 from ganbench.report.svg import Figure, element, line, path, shorten, text
 from ganbench.report.words import SYMBOLS, count, interval, percent, size
-from ganbench.study.comparison import Comparison, Effect
+from ganbench.study.comparison import Effect, Verdict
 
 TONES = {"helps": "helps", "hurts": "hurts"}
 TICKS = (1, 0.5, 2, 0.75, 1.5, 0.9, 1.1, 0.8, 1.25, 0.25, 3, 5, 10, 0.1, 0.95, 1.05, 20, 50, 0.01)
@@ -56,24 +57,39 @@ class Scale:
         return sorted(chosen)
 
 
+@dataclass(frozen=True)
+class ForestRow:
+    """What stands in a row: an arm, or a factor."""
+
+    name: str
+    verdict: Verdict
+    effect: Effect | None
+
+
 def forest_plot(
-    comparisons: Sequence[Comparison], primary: str, margin: float, width: float, stacked: bool
+    items: Sequence[ForestRow],
+    title: str,
+    margin: float,
+    width: float,
+    stacked: bool,
+    name: str = "forest",
 ) -> Figure | None:
-    """Return the forest plot; None if no arm has an effect yet.
+    """Return the forest plot; None if no row has an effect yet.
 
     Parameters
     ----------
-    comparisons : sequence of Comparison
-    primary : str
-        Label of the figure compared.
+    items : sequence of ForestRow
+    title : str
     margin : float
         Equivalence margin, shown as a band.
     width : float
         In pixels.
     stacked : bool
         For narrow screens: names above the rows instead of beside them.
+    name : str
+        Of the figure.
     """
-    rows = [(item, item.effect) for item in comparisons if item.effect is not None]
+    rows = [(item, item.effect) for item in items if item.effect is not None]
     if not rows:
         return None
     left, right = (0.0, width) if stacked else (262.0, width - 150.0)
@@ -89,12 +105,12 @@ def forest_plot(
             y = top + pitch * place
             body.append(line(0, y, width, y, "rule"))
     description = "; ".join(
-        f"{item.arm}: {size(effect)}, interval {interval(effect)}, {item.verdict}"
+        f"{item.name}: {size(effect)}, interval {interval(effect)}, {item.verdict}"
         for item, effect in rows
     )
     return Figure(
-        "forest-narrow" if stacked else "forest",
-        f"Change of the final {primary} against the baseline",
+        f"{name}-narrow" if stacked else name,
+        title,
         description,
         width,
         bottom + 34,
@@ -129,7 +145,7 @@ def _ground(
     return "".join(parts)
 
 
-def _names(item: Comparison, effect: Effect, centre: float, width: float, stacked: bool) -> str:
+def _names(item: ForestRow, effect: Effect, centre: float, width: float, stacked: bool) -> str:
     """Return the arm's name, its verdict, and the numbers."""
     tone = TONES.get(item.verdict, "plain")
     verdict = f"{SYMBOLS[item.verdict]} {item.verdict}"
@@ -137,18 +153,18 @@ def _names(item: Comparison, effect: Effect, centre: float, width: float, stacke
     if stacked:
         y = centre - 30
         # The axis runs behind both: without a halo its lines strike them through.
-        return text(0, y, shorten(item.arm, 26), "strong halo") + text(
+        return text(0, y, shorten(item.name, 26), "strong halo") + text(
             width, y, f"{change}  {verdict}", f"{tone} strong end halo"
         )
     return (
-        text(0, centre - 3, shorten(item.arm, 35), "strong")
+        text(0, centre - 3, shorten(item.name, 35), "strong")
         + text(0, centre + 13, verdict, tone)
         + text(width, centre - 3, change, "strong end")
         + (text(width, centre + 13, span, "soft end") if span != change else "")
     )
 
 
-def _effect(item: Comparison, effect: Effect, scale: Scale, centre: float) -> str:
+def _effect(item: ForestRow, effect: Effect, scale: Scale, centre: float) -> str:
     """Return the dots, the interval and the estimate of one arm."""
     parts, y = [], centre - 7
     places: dict[int, float] = {}
@@ -178,7 +194,7 @@ def _effect(item: Comparison, effect: Effect, scale: Scale, centre: float) -> st
     return element("g", *parts, class_=tone)
 
 
-def _estimate(item: Comparison, effect: Effect, scale: Scale, y: float) -> list[str]:
+def _estimate(item: ForestRow, effect: Effect, scale: Scale, y: float) -> list[str]:
     """Return the interval and the estimate, or the arrow that stands for both."""
     parts = []
     if isfinite(effect.estimate) and not scale.inside(effect.estimate):
@@ -203,12 +219,12 @@ def _arrow(x: float, y: float, side: int) -> str:
     return path(corners, "tone", closed=True)
 
 
-def axis_note(margin: float) -> str:
+def axis_note(margin: float, reference: str) -> str:
     """Say what the marks are."""
     return (
         "A dot is a seed, a bar the interval, a diamond the estimate (hollow: inconclusive). "
         f"The axis is logarithmic; the shaded band is the margin of ±{margin:.0%} inside which "
         "a change does not matter. Arrows point to what lies beyond the axis, or has no end. An "
         "arm ranks last at a seed where it diverged or has no finite figure; first where only "
-        "the baseline did, or where its own figure is 0."
+        f"{reference} did, or where its own figure is 0."
     )

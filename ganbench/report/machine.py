@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.study.comparison import Comparison, Rate
+from ganbench.study.effects import Effects
 from ganbench.study.exploratory import Estimate, Exploration
 from ganbench.study.results import StudyResults, TrialResult
 
@@ -25,6 +26,7 @@ def to_json(
     results: StudyResults,
     comparisons: Sequence[Comparison],
     explorations: Sequence[Exploration],
+    effects: Effects | None,
 ) -> str:
     """Return all that is known of a study, and what follows from it, as JSON."""
     content = {
@@ -36,6 +38,7 @@ def to_json(
         ],
         "comparisons": [asdict(item) for item in comparisons],
         "exploratory": [asdict(item) for item in explorations],
+        "effects": asdict(effects) if effects is not None else None,
     }
     return json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

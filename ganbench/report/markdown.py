@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from ganbench.report.content import Content, Table
+from ganbench.report.content import Content
+from ganbench.report.effects import EffectsSection
 from ganbench.report.guide import (
     BANNER,
     CURVES_NOTE,
@@ -14,6 +15,7 @@ from ganbench.report.guide import (
 )
 from ganbench.report.sheets import Sheet
 from ganbench.report.svg import Figure, group, tiled
+from ganbench.report.table import Table
 from ganbench.report.timeline import legend
 
 
@@ -61,6 +63,8 @@ def to_markdown(content: Content, pictures: str) -> str:
         parts += ["### More figures", escape(MORE_NOTE), _table(content.more)]
     if content.forest is not None:
         parts += ["## Effect of each arm", _picture(content.forest, pictures), content.forest_note]
+    if content.effects is not None:
+        parts += _effects(content.effects, pictures)
     parts += _curves(content, pictures)
     if content.sheets:
         parts += ["## Samples", SAMPLES_NOTE, *_samples(content, pictures)]
@@ -115,6 +119,19 @@ def _reasons(content: Content) -> list[str]:
         for row in content.rows
         if row.note
     ]
+
+
+def _effects(section: EffectsSection, pictures: str) -> list[str]:
+    parts = ["## Effects and interactions", escape(section.design)]
+    if section.mains is not None:
+        parts.append(escape(" ".join(section.notes)))
+        parts += [_picture(section.forest, pictures)] if section.forest else []
+        parts.append(_table(section.mains))
+    if section.interactions is not None:
+        parts += ["### Interactions", escape(" ".join(section.interaction_notes))]
+        parts += [_picture(section.map, pictures)] if section.map else []
+        parts.append(_table(section.interactions))
+    return parts
 
 
 def _curves(content: Content, pictures: str) -> list[str]:

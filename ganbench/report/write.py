@@ -11,6 +11,7 @@ from ganbench.report.machine import to_arms_csv, to_csv, to_json
 from ganbench.report.markdown import collapse_figure, curves_figure, to_markdown
 from ganbench.report.page import to_page
 from ganbench.study.comparison import Comparison
+from ganbench.study.effects import Effects, effects_of
 from ganbench.study.exploratory import Exploration, explore
 from ganbench.study.results import StudyResults
 from ganbench.study.statistics import compare
@@ -52,9 +53,10 @@ def write_report(results: StudyResults, folder: Path, sections: Sequence[Section
     """
     comparisons = compare(results)
     explorations = explore(results, comparisons)
-    content = content_of(results, comparisons, explorations, sections)
+    effects = effects_of(results)
+    content = content_of(results, comparisons, explorations, effects, sections)
     try:
-        return _write(results, comparisons, explorations, content, folder)
+        return _write(results, comparisons, explorations, effects, content, folder)
     except OSError as error:
         raise ReportError(
             f"the report cannot be written to {folder}: {error.strerror or error}"
@@ -67,6 +69,7 @@ def _write(
     results: StudyResults,
     comparisons: Sequence[Comparison],
     explorations: Sequence[Exploration],
+    effects: Effects | None,
     content: Content,
     folder: Path,
 ) -> Path:
@@ -80,7 +83,7 @@ def _write(
             old.unlink()
     _replace(folder / "results.csv", to_csv(results).encode())
     _replace(folder / "arms.csv", to_arms_csv(comparisons, explorations).encode())
-    _replace(folder / "results.json", to_json(results, comparisons, explorations).encode())
+    _replace(folder / "results.json", to_json(results, comparisons, explorations, effects).encode())
     _replace(folder / "report.md", to_markdown(content, PICTURES).encode())
     page = folder / "index.html"
     _replace(page, to_page(content).encode())
@@ -95,6 +98,8 @@ def _pictures(content: Content) -> dict[str, bytes]:
         curves_figure(content, "seconds"),
         collapse_figure(content),
     ]
+    if content.effects is not None:
+        figures += [content.effects.forest, content.effects.map]
     made = {f"{figure.name}.svg": figure.standalone().encode() for figure in figures if figure}
     for row in content.sheets:
         for sheet in row.sheets:

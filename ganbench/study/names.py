@@ -82,7 +82,7 @@ def level_names(key: str, levels: Sequence[Any], setting: Setting, host: Host) -
     ]
 
 
-_MANY = 4
+_MANY = 3
 """From so many changes on, those that are absent may be fewer to name."""
 
 

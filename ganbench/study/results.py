@@ -161,7 +161,7 @@ def label(figure: str) -> str:
     return figure.upper() if figure in ("fid", "kid", "kl", "mmd") else figure.replace("_", " ")
 
 
-def _level(value: Any, within: bool = False) -> str:
+def level_words(value: Any, within: bool = False) -> str:
     """Return a factor's level, or a parameter within one, as a reader would say it."""
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -169,9 +169,9 @@ def _level(value: Any, within: bool = False) -> str:
         # A trick that is null is off; a parameter that is null is just that.
         return "none" if within else "off"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_level(item, True)}" for key, item in value.items()) or "on"
+        return ", ".join(f"{key} {level_words(item, True)}" for key, item in value.items()) or "on"
     if isinstance(value, list | tuple):
-        return ", ".join(_level(item, True) for item in value)
+        return ", ".join(level_words(item, True) for item in value)
     return str(value)
 
 
@@ -240,6 +240,11 @@ class StudyResults:
         return "the full arm" if kind == "leave-one-out" else "the baseline"
 
     @property
+    def leaves_out(self) -> bool:
+        """Whether an arm is the reference less something, so that verdicts read the other way."""
+        return any(arm.leaves_out is not None for arm in self.arms)
+
+    @property
     def family(self) -> tuple[ArmResult, ...]:
         """The arms that verdicts are about, and that Holm's method corrects for.
 
@@ -278,9 +283,9 @@ class StudyResults:
             known = tricks.get(factor)
             if isinstance(value, Mapping) and isinstance(known, Mapping):
                 own = {k: v for k, v in value.items() if k not in known or known[k] != v}
-                parts.append(f"{factor}: {_level(own)}")
+                parts.append(f"{factor}: {level_words(own)}")
             else:
-                parts.append(f"{factor}: {_level(value)}")
+                parts.append(f"{factor}: {level_words(value)}")
         return "; ".join(parts)
 
     def of_arm(self, name: str) -> dict[int, TrialResult]:
