@@ -1,7 +1,7 @@
 """``ganbench run --dry-run``: what a run would do, how long it takes, what it can show."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 from rich.console import Console
@@ -14,10 +14,14 @@ from ganbench.cli.plain import PlainMonitor
 from ganbench.cli.session import refusal_of, shown
 from ganbench.cli.verdicts import box_for
 from ganbench.config.marks import DEFAULT
+from ganbench.config.model import Study
 from ganbench.config.text import flow
 from ganbench.report.words import count, duration
+from ganbench.study.aliases import alias_groups, resolution_of
 from ganbench.study.archive import Archive
 from ganbench.study.calibration import calibrate, estimate
+from ganbench.study.design import Arm
+from ganbench.study.effects import term_name
 from ganbench.study.journal import open_journal
 from ganbench.study.monitor import Monitor
 from ganbench.study.planning import plan as plan_seeds
@@ -128,4 +132,43 @@ def _print_totals(
         f"estimated time: {duration(seconds) if missing else 'none'}, on "
         f"{', '.join(plan.devices)} with {count(plan.workers, 'worker')}"
     )
-    click.echo(plan_seeds(seeds, family, plan.study.evaluation.judgement.alpha).text)
+    alpha = plan.study.evaluation.judgement.alpha
+    click.echo(plan_seeds(seeds, family, alpha).text)
+    for line in combined_lines(plan.study, prepared.arms):
+        click.echo(line)
+
+
+def combined_lines(study: Study, arms: Sequence[Arm]) -> list[str]:
+    """Return what a design that combines factors can show besides its arms.
+
+    How many seeds its main effects need, what a fraction is, and what it cannot tell apart.
+    """
+    kind, seeds = study.design.kind, len(study.seeds)
+    if kind not in ("factorial", "fractional"):
+        return []
+    mains = sum(len(levels) - 1 for levels in study.factors.values())
+    alpha = study.evaluation.judgement.alpha
+    able = plan_seeds(seeds, mains, alpha)
+    needed = "no number of seeds can" if able.seeds_needed is None else f"{able.seeds_needed} can"
+    said = "can" if able.can_conclude else f"cannot; {needed}"
+    lines = [f"the {mains} main effects, a family of their own: so many seeds {said} show them"]
+    if kind == "factorial":
+        return lines
+    cells = [tuple(arm.cell.values()) for arm in arms if arm.cell]
+    names = [term_name(key, levels, 1) for key, levels in study.factors.items()]
+    lines.append(
+        f"a fraction: {len(cells)} of {2 ** len(names):,} combinations, of resolution "
+        f"{resolution_of(cells)}; what stands in one line cannot be told apart, interactions of "
+        "three factors and more not listed"
+    )
+    for term, aliases in alias_groups(cells).items():
+        told = [" × ".join(names[factor] for factor in term)]
+        told += [
+            f"{'−' if alias.sign < 0 else '+'} {' × '.join(names[factor] for factor in alias.term)}"
+            for alias in aliases
+        ]
+        if aliases:
+            lines.append(f"  {' '.join(told)}")
+    if any(arm.skipped is not None for arm in arms):
+        lines.append("note: an arm of the fraction does not apply, so it will show no effects")
+    return lines

@@ -12,7 +12,7 @@ from ganbench.cli.words import folded
 from ganbench.report.words import VerdictRow, verdict_rows
 from ganbench.study.results import StudyResults
 
-STYLES = {"helps": "green", "hurts": "red", "baseline": "dim", "n/a": "dim"}
+STYLES = {"helps": "green", "hurts": "red", "baseline": "dim", "full": "dim", "n/a": "dim"}
 ROOMY = 96
 """Columns from which on the cost is shown too; the report shows it in any case."""
 HEAD = "arm"
@@ -29,6 +29,11 @@ def print_verdicts(results: StudyResults, console: Console) -> None:
     taken = Measurement.get(console, unbounded, rest).maximum - len(HEAD)
     room = max(console.width - taken, NARROWEST)
     console.print(_table(rows, [folded(row.arm, room) for row in rows], results, console))
+    if results.leaves_out:
+        console.print(
+            "Compared with the full arm: one that hurts is without something that helps.",
+            soft_wrap=True,
+        )
 
 
 def _table(
@@ -47,7 +52,7 @@ def _table(
         table.add_column("cost", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row, name in zip(rows, names, strict=True):
-        baseline = row.verdict == "baseline"
+        baseline = row.is_reference
         cells = [
             Text(name),
             Text("" if baseline else row.change),

@@ -11,6 +11,9 @@ from ganbench.study.results import StudyResults, label
 
 PLURAL = {"helps": "help", "hurts": "hurt", "no effect": "have no effect"}
 SINGULAR = {"no effect": "has no effect"}
+TURNED = {"helps": "hurts", "hurts": "helps"}
+"""What an arm's verdict says of what it leaves out."""
+MISSED = {"helps": "worse without", "hurts": "better without"}
 
 
 def progress(results: StudyResults) -> str:
@@ -33,26 +36,43 @@ def answer(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[st
     The second is empty in a quick run.
     """
     primary = label(results.primary)
-    baseline, *arms = comparisons
-    sentences = [_tally(arms, len(results.seeds))] if arms else ["There is only a baseline."]
-    sentences += _clearest(arms, "helps", primary) + _clearest(arms, "hurts", primary)
+    reference = results.reference.replace("the", "The", 1)
+    baseline = comparisons[0]
+    again = {arm.name for arm in results.arms if arm.is_again}
+    arms = [item for item in comparisons[1:] if item.arm not in again]
+    sentences = [_tally(arms, results)] if arms else ["There is only a baseline."]
+    sentences += _clearest(arms, "helps", results) + _clearest(arms, "hurts", results)
     if baseline.mean is not None:
         ends = mean_and_deviation(baseline.mean, baseline.deviation)
         spread = " (mean and standard deviation over seeds)" if baseline.deviation else ""
         if baseline.reason:
             spread = f"{spread} where it has one, and {baseline.reason}"
-        sentences.append(f"The baseline ends with {primary} {ends}{spread}; lower is better.")
+        sentences.append(f"{reference} ends with {primary} {ends}{spread}; lower is better.")
     elif baseline.reason:
-        sentences.append(f"The baseline {baseline.reason}.")
+        sentences.append(f"{reference} {baseline.reason}.")
+    sentences += [_false_alarm(item, results) for item in comparisons if item.arm in again]
     if results.quick:  # few seeds by design: what they could show is no news of the study
-        return " ".join(sentences), ""
-    judged = [arm for arm, item in zip(results.arms[1:], arms, strict=True) if not arm.skipped]
-    strength = plan(len(results.seeds), len(judged), results.alpha).text
-    return " ".join(sentences), strength
+        return " ".join(filter(None, sentences)), ""
+    strength = plan(len(results.seeds), len(results.family), results.alpha).text
+    return " ".join(filter(None, sentences)), strength
 
 
-def _tally(arms: Sequence[Comparison], seeds: int) -> str:
-    found = Counter(item.verdict for item in arms)
+def _false_alarm(item: Comparison, results: StudyResults) -> str:
+    """Say whether the A/A arm came out as it should; empty if it has not yet."""
+    which = f"The A/A arm, {results.reference} again at other seeds,"
+    if item.verdict in ("helps", "hurts"):
+        return (
+            f"{which} comes out as “{item.verdict}”: a false alarm, since nothing differs, as "
+            f"{results.alpha:.0%} of studies at most have one."
+        )
+    return "" if item.verdict == "n/a" else f"{which} is not told from it, as it should be."
+
+
+def _tally(arms: Sequence[Comparison], results: StudyResults) -> str:
+    """Count the verdicts; where arms leave things out, what they say of these."""
+    turned = TURNED if results.leaves_out else {}
+    found = Counter(turned.get(item.verdict, item.verdict) for item in arms)
+    seeds = len(results.seeds)
     applying = len(arms) - found["n/a"]
     parts = []
     for verdict in ("helps", "hurts", "no effect", "inconclusive"):
@@ -63,39 +83,46 @@ def _tally(arms: Sequence[Comparison], seeds: int) -> str:
         if verdict == "inconclusive":
             parts.append(f"{amount} {'is' if amount == 1 else 'are'} inconclusive")
         else:
-            parts.append(f"{amount} {one if amount == 1 else PLURAL[verdict]}")
+            told = f"{amount} {one if amount == 1 else PLURAL[verdict]}"
+            parts.append(f"{told} ({MISSED[verdict]})" if turned and verdict in MISSED else told)
     without = ""
     if found["n/a"]:
         without = f" No verdict is possible on {count(found['n/a'], 'other')}."
     if not applying:
         return f"No verdict is possible on any of the {count(len(arms), 'change')}."
     changes = f"Of {count(applying, 'change')} to the baseline"
+    if turned:
+        changes = f"Of {count(applying, 'factor')}, each left out of the full arm alone"
     return f"{changes}, {listing(parts)}, with {count(seeds, 'seed')}.{without}"
 
 
-def _clearest(arms: Sequence[Comparison], verdict: str, primary: str) -> list[str]:
+def _clearest(arms: Sequence[Comparison], verdict: str, results: StudyResults) -> list[str]:
     """Return a sentence on the arm with the largest effect of those with a verdict."""
     found = [(item, item.effect) for item in arms if item.verdict == verdict and item.effect]
     if not found:
         return []
     item, effect = max(found, key=lambda pair: abs(pair[1].estimate))
+    primary = label(results.primary)
+    name = f"To be {item.arm}" if item.reading else item.arm
+    so = f", {item.reading}" if item.reading else ""
     most = "" if len(found) == 1 else " most"
     if isinf(effect.estimate):
-        ranked = f"{_ranked(item, effect, primary)} (p after Holm {p_value(item.p_holm)})"
-        return [f"{item.arm} {verdict}{most}: {ranked}."]
+        ranked = _ranked(item, effect, primary, results.reference)
+        corrected = f"(p after Holm {p_value(item.p_holm)})"
+        return [f"{name} {verdict}{most}: {ranked} {corrected}{so}."]
     return [
-        f"{item.arm} {verdict}{most}: {primary} {percent(effect.estimate)} "
-        f"(interval {interval(effect)}, p after Holm {p_value(item.p_holm)})."
+        f"{name} {verdict}{most}: {primary} {percent(effect.estimate)} "
+        f"(interval {interval(effect)}, p after Holm {p_value(item.p_holm)}){so}."
     ]
 
 
-def _ranked(item: Comparison, effect: Effect, primary: str) -> str:
+def _ranked(item: Comparison, effect: Effect, primary: str, reference: str) -> str:
     """Say at how many seeds an arm ranks last or first, and why: ranks have no size."""
     amount = sum(value == effect.estimate for value in effect.differences.values())
     total = len(effect.differences)
     seeds = f"all {count(total, 'seed')}" if amount == total else f"{amount} of {total} seeds"
     if effect.estimate < 0:
-        why = f"only the baseline diverged or has no finite {primary}, or the arm's own is 0"
+        why = f"only {reference} diverged or has no finite {primary}, or the arm's own is 0"
         return f"it ranks first at {seeds}, where {why}"
     why = "it diverged" if item.diverged.count >= amount else f"it has no finite {primary}"
     if 0 < item.diverged.count < amount:

@@ -49,6 +49,7 @@ Section = tuple[str, str]
 class Content:
     """The parts of a report, in reading order; empty ones are left out of it."""
 
+    reference: str
     question: str
     setting: str
     answer: str
@@ -111,6 +112,7 @@ def content_of(
         return tuple(curve_panels(results, comparisons, primary, axis))
 
     return Content(
+        reference=results.reference,
         question=str(results.study["question"]),
         setting=_setting(results),
         answer=found,

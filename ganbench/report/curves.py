@@ -117,7 +117,7 @@ def _panel(
         text(0, 28, f"{SYMBOLS[item.verdict]} {item.verdict}", TONES.get(item.verdict, "plain")),
         *_axes(frame),
     ]
-    if item.verdict != "baseline":
+    if not item.is_reference:
         parts.append(_draw(baseline, frame, "base", dashed=True))
     parts.append(_draw(curve, frame, tone, dashed=False))
     parts += _ends(item, curve, baseline, frame)
@@ -168,7 +168,7 @@ def _ends(item: Comparison, curve: Curve, baseline: Curve, frame: _Frame) -> lis
     x, _, value, _ = curve.points[-1]
     tone = TONES.get(item.verdict, "")
     ours = frame.y(value)
-    if item.verdict == "baseline" or not baseline.points:
+    if item.is_reference or not baseline.points:
         return [text(frame.x(x) + 6, ours + 4, number(value), f"{tone} strong".strip())]
     other = baseline.points[-1]
     theirs = frame.y(other[2])

@@ -81,7 +81,6 @@ def effects_section(results: StudyResults, effects: Effects | None) -> EffectsSe
         return None
     primary = label(results.primary)
     kind = results.study["design"]["kind"]
-    is_fraction = kind == "fractional"
     level = f"{100 * (1 - results.alpha):.3g}"
     rows = [
         ForestRow(item.name, item.verdict, item.effect)
@@ -101,10 +100,10 @@ def effects_section(results: StudyResults, effects: Effects | None) -> EffectsSe
         notes=(MAIN_NOTE, *[RANKED_NOTE] * ranked, *[ALIAS_NOTE] * aliased) if rows else (),
         forest=forest(1064, False),
         forest_narrow=forest(340, True),
-        mains=_mains(effects.mains, primary, level, is_fraction),
+        mains=_mains(effects.mains, primary, level, kind),
         interaction_notes=(INTERACTION_NOTE, *[PAIRS_NOTE] * (kind == "pairs")),
         map=interaction_map(effects.interactions, primary),
-        interactions=_interactions(effects.interactions, primary, level, is_fraction),
+        interactions=_interactions(effects.interactions, primary, level, kind),
     )
 
 
@@ -123,7 +122,7 @@ def _design(effects: Effects, kind: str) -> str:
 def _answer(mains: Sequence[FactorEffect], primary: str) -> str:
     """Return a sentence on the main effects that have a clear verdict."""
     told = [
-        f"{item.name} {item.verdict} ({primary} {size(item.effect)}, p after Holm "
+        f"{item.name}{' (or its aliases)' if item.aliases else ''} {item.verdict} ({primary} {size(item.effect)}, p after Holm "
         f"{p_value(item.p_holm)})"
         for item in mains
         if item.effect is not None and item.verdict in ("helps", "hurts")
@@ -135,28 +134,26 @@ def _answer(mains: Sequence[FactorEffect], primary: str) -> str:
     return f"Averaged over the other factors, {listing(told)}."
 
 
-def _mains(
-    mains: Sequence[FactorEffect], primary: str, level: str, is_fraction: bool
-) -> Table | None:
+def _mains(mains: Sequence[FactorEffect], primary: str, level: str, kind: str) -> Table | None:
     rows = tuple(
         (
             item.name,
             _verdict(item),
             *_numbers(item.effect),
             p_value(item.p_holm),
-            *_basis(item, is_fraction),
+            *_basis(item, kind),
         )
         for item in mains
     )
     head = ("Factor", "Verdict", f"Δ {primary}", f"{level}% interval", "p", "p Holm")
-    return Table((*head, *_basis_head(is_fraction)), rows, 2) if rows else None
+    return Table((*head, *_basis_head(kind)), rows, 2) if rows else None
 
 
 def _interactions(
-    items: Sequence[FactorEffect], primary: str, level: str, is_fraction: bool
+    items: Sequence[FactorEffect], primary: str, level: str, kind: str
 ) -> Table | None:
-    rows = tuple((item.name, *_numbers(item.effect), *_basis(item, is_fraction)) for item in items)
-    head = ("Interaction", f"Δ {primary}", f"{level}% interval", "p", *_basis_head(is_fraction))
+    rows = tuple((item.name, *_numbers(item.effect), *_basis(item, kind)) for item in items)
+    head = ("Interaction", f"Δ {primary}", f"{level}% interval", "p", *_basis_head(kind))
     return Table(head, rows) if rows else None
 
 
@@ -171,15 +168,15 @@ def _numbers(effect: Effect | None) -> tuple[str, str, str]:
     return size(effect), interval(effect), p_value(effect.p)
 
 
-def _basis_head(is_fraction: bool) -> tuple[str, str]:
-    return "Seeds", "Aliases" if is_fraction else "Combinations"
+def _basis_head(kind: str) -> tuple[str, ...]:
+    return ("Seeds", *{"fractional": ["Aliases"], "factorial": ["Combinations"]}.get(kind, []))
 
 
-def _basis(item: FactorEffect, is_fraction: bool) -> tuple[str, str]:
+def _basis(item: FactorEffect, kind: str) -> tuple[str, ...]:
     seeds = str(len(item.effect.differences)) if item.effect else "0"
-    if is_fraction:
-        return seeds, alias_text(item.aliases) or "none"
-    return seeds, f"{item.sets} of {item.wanted}"
+    if kind == "fractional":
+        return seeds, alias_text(item.aliases) or "none of two"
+    return (seeds, f"{item.sets} of {item.wanted}") if kind == "factorial" else (seeds,)
 
 
 def alias_text(aliases: Sequence[tuple[str, float]]) -> str:
@@ -208,7 +205,7 @@ def interaction_map(items: Sequence[FactorEffect], primary: str) -> Figure | Non
         body.append(text(left + (x + 0.5) * wide, top - 10, head, "soft mid"))
     for y, row in enumerate(rows):
         at = top + y * tall
-        body.append(text(0, at + tall / 2 + 4, f"{y + 2} {shorten(row, 34)}", "strong"))
+        body.append(text(0, at + tall / 2 + 4, f"{y + 2} {shorten(row, 31)}", "strong"))
         for x, column in enumerate(columns[: y + 1]):
             item = shown.get(frozenset((column, row)))
             body.append(

@@ -9,12 +9,12 @@ BANNER = (
 )
 SAMPLES_NOTE = (
     "64 samples each, or fewer where the images are large. Within a seed every arm draws from "
-    "the same latents. The first seed shown is the one at which the baseline ends at its median; "
+    "the same latents. The first seed shown is the one at which {reference} ends at its median; "
     "the second is the arm's worst."
 )
 OWN_NOTE = (
     "Pictures and figures that tricks and architectures give of themselves, at the last step; "
-    "pictures at the seed at which the baseline ends at its median. Figures under `trained.` are "
+    "pictures at the seed at which {reference} ends at its median. Figures under `trained.` are "
     "of the weights as they were trained, in an arm that is scored with others. Figures and "
     "pictures of one pair of networks among several bear its name. No verdict rests on any of "
     "them."
@@ -22,17 +22,17 @@ OWN_NOTE = (
 MORE_NOTE = (
     "Exploratory: not corrected for the number of arms, and no verdict rests on them. Intervals "
     "have the level of those above. BCa is a bootstrap interval of the same change, too short "
-    "with few seeds. Chance of improvement: how often the arm ends better than the baseline at "
+    "with few seeds. Chance of improvement: how often the arm ends better than {reference} at "
     "the same seed. IQM: the mean of the middle half of the seeds. Seed correlation: how alike "
-    "arm and baseline move over the seeds; the gain is how many times the seeds it would have "
-    "taken without pairs. A trial that ranks last does so here too."
+    "the arm and {reference} move over the seeds; the gain is how many times the seeds it would "
+    "have taken without pairs. A trial that ranks last does so here too."
 )
 CURVES_NOTE = (
-    "Lines are medians over seeds, bands quartiles; the dashed line is the baseline. A point "
+    "Lines are medians over seeds, bands quartiles; the dashed line is {reference}. A point "
     "needs half of the arm's seeds. Logarithmic axis, the same in every panel."
 )
 EXPLORATORY_NOTE = (
-    "Exploratory: other readings of the same curves, against the baseline. Not corrected, and no "
+    "Exploratory: other readings of the same curves, against {reference}. Not corrected, and no "
     "verdict rests on them."
 )
 
@@ -41,17 +41,20 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
     """Return terms and what they mean in this study."""
     alpha, margin = results.alpha, results.margin
     level = f"{100 * (1 - alpha):.3g}%"
+    reference = results.reference
+    bare = reference.removeprefix("the ")
     return (
+        *_arms(results),
         (
             "Pair",
-            "One seed in an arm and in the baseline. Both start from the same weights, where "
+            f"One seed in an arm and in {reference}. Both start from the same weights, where "
             "they have the same layers, and see the same images and latents in the same order; an "
             "arm with another batch size or another latent draws other ones. A trial that failed "
             "or has not ended leaves its pair out.",
         ),
         (
             f"Δ {primary}",
-            f"The arm's {primary} at the last step against the baseline's, as a relative change: "
+            f"The arm's {primary} at the last step against {reference}'s, as a relative change: "
             "the mean over pairs of the difference of logarithms, turned back into per cent. "
             f"Lower {primary} is better, so a minus sign is good.",
         ),
@@ -63,13 +66,18 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
         (
             "p",
             "Exact paired sign-flip permutation test, two-sided: of all ways to swap arm and "
-            "baseline within the pairs, the share that lies at least as far from no change. "
+            f"{bare} within the pairs, the share that lies at least as far from no change. "
             f"Beyond {ENUMERATED} pairs, {DRAWS:,} random ways.",
         ),
         (
             "p Holm",
             "The same, corrected by Holm's method for the whole family declared beforehand: "
-            "every arm that applies, on this one figure at the last step.",
+            "every arm that applies, on this one figure at the last step."
+            + (
+                " The A/A arm's is corrected as if it were one more; the others' are not for it."
+                if any(arm.is_again for arm in results.arms)
+                else ""
+            ),
         ),
         (
             "Diverged, undefined",
@@ -78,7 +86,7 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
             "is judged by signed ranks instead of means: the test is the exact signed-rank test, "
             "the change the Hodges-Lehmann estimate, and the interval may have no end. Where most "
             "pairs are so, the change is “ranks last” or “ranks first”, without a size. "
-            "A seed at which both the arm and the baseline rank last gives no pair.",
+            f"A seed at which both the arm and {reference} rank last gives no pair.",
         ),
         (
             "Helps, hurts",
@@ -87,7 +95,7 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
         ),
         (
             "No effect",
-            f"The whole interval lies within ±{margin:.0%} of the baseline, and an exact test of "
+            f"The whole interval lies within ±{margin:.0%} of {reference}, and an exact test of "
             f"equivalence (two one-sided sign-flip tests) is below {alpha:g}: whatever change "
             "there is, it is too small to matter, even where it is surely there.",
         ),
@@ -110,7 +118,7 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
         ),
         (
             "Cost",
-            "Training time of a step against the baseline's at the same seed; median over seeds, "
+            f"Training time of a step against {reference}'s at the same seed; median over seeds, "
             "evaluations excluded.",
         ),
         (
@@ -120,3 +128,28 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
             "corrected for the number of comparisons, and no verdict rests on them.",
         ),
     )
+
+
+def _arms(results: StudyResults) -> tuple[tuple[str, str], ...]:
+    """Return what is to be known of arms that are not the baseline with something changed."""
+    told = []
+    if results.leaves_out:
+        told.append(
+            (
+                "Full arm, without",
+                "The full arm has every factor on, and is what the other arms are compared with. "
+                "An arm “without x” is the full arm with x back at the baseline's level. If it "
+                "hurts to be without x, then x helps, in the company of all the others.",
+            )
+        )
+    if any(arm.is_again for arm in results.arms):
+        told.append(
+            (
+                "A/A",
+                f"{results.reference.capitalize()} again, at other seeds, judged like any other "
+                "arm: nothing differs, so a verdict of helps or hurts is a false alarm, as "
+                f"{results.alpha:.0%} of studies at most have one. It shares no weights and no "
+                "latents with what it is paired with, and spreads more for it.",
+            )
+        )
+    return tuple(told)

@@ -66,7 +66,8 @@ def to_csv(results: StudyResults) -> str:
     """Return a table with a row a trial, and one for each arm that does not apply.
 
     Columns: the arm, seed and outcome; the primary figure at the end, at its best, where
-    that was, and its mean level; every figure at the end; the state at the end; times.
+    that was, and its mean level; every figure at the end; the state at the end; times; the
+    seed that it was trained with, another one in an A/A arm.
     """
     primary = results.primary
     figures = sorted({key for t in results.trials for p in t.evaluations for key in p.figures})
@@ -78,15 +79,16 @@ def to_csv(results: StudyResults) -> str:
             *("arm", "seed", "outcome", f"final_{primary}", f"best_{primary}", "best_step"),
             *(f"area_{primary}", *(f"final_{figure}" for figure in others), "final_health"),
             *("steps", "training_seconds", "evaluation_seconds", "seconds_per_step", "key"),
-            "error",
+            *("error", "trained_with"),
         ]
     )
     for arm in results.arms:
         if arm.skipped is not None:
             blank = [""] * (len(others) + 10)
-            table.writerow([arm.name, "", "n/a", *blank, arm.skipped])
+            table.writerow([arm.name, "", "n/a", *blank, arm.skipped, ""])
         for _, trial in sorted(results.of_arm(arm.name).items()):
-            table.writerow([_cell(value) for value in _row(trial, primary, others)])
+            row = [*_row(trial, primary, others), arm.trained_with(trial.seed)]
+            table.writerow([_cell(value) for value in row])
     return stream.getvalue()
 
 

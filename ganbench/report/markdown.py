@@ -60,14 +60,22 @@ def to_markdown(content: Content, pictures: str) -> str:
     parts += [f"> **Warning.** {escape(warning)}." for warning in content.warnings]
     parts += [_verdicts(content), *_reasons(content)]
     if content.more is not None:
-        parts += ["### More figures", escape(MORE_NOTE), _table(content.more)]
+        parts += [
+            "### More figures",
+            escape(MORE_NOTE.format(reference=content.reference)),
+            _table(content.more),
+        ]
     if content.forest is not None:
         parts += ["## Effect of each arm", _picture(content.forest, pictures), content.forest_note]
     if content.effects is not None:
         parts += _effects(content.effects, pictures)
     parts += _curves(content, pictures)
     if content.sheets:
-        parts += ["## Samples", SAMPLES_NOTE, *_samples(content, pictures)]
+        parts += [
+            "## Samples",
+            SAMPLES_NOTE.format(reference=content.reference),
+            *_samples(content, pictures),
+        ]
     parts += _own(content, pictures)
     parts += _collapse(content, pictures)
     parts += ["## Cost", _table(content.cost), f"The whole study took {content.wall} of wall time."]
@@ -115,7 +123,7 @@ def _verdicts(content: Content) -> str:
 def _reasons(content: Content) -> list[str]:
     return [
         f"- **{escape(row.arm)}**"
-        f"{'' if row.verdict == 'baseline' else f' {row.verdict}'}: {escape(row.note)}."
+        f"{'' if row.is_reference else f' {row.verdict}'}: {escape(row.note)}."
         for row in content.rows
         if row.note
     ]
@@ -138,10 +146,10 @@ def _curves(content: Content, pictures: str) -> list[str]:
     steps, seconds = curves_figure(content, "steps"), curves_figure(content, "seconds")
     if steps is None or seconds is None:
         return []
-    parts = [f"## {content.primary} over training", CURVES_NOTE]
+    parts = [f"## {content.primary} over training", CURVES_NOTE.format(reference=content.reference)]
     parts += [_picture(steps, pictures), "Against training time:", _picture(seconds, pictures)]
     if content.exploratory:
-        parts += [EXPLORATORY_NOTE, _table(content.exploratory)]
+        parts += [EXPLORATORY_NOTE.format(reference=content.reference), _table(content.exploratory)]
     return parts
 
 
@@ -169,7 +177,7 @@ def _sheet(sheet: Sheet, pictures: str) -> str:
 def _own(content: Content, pictures: str) -> list[str]:
     if not (content.own_pictures or content.own_figures):
         return []
-    parts = ["## What the plugins show", OWN_NOTE]
+    parts = ["## What the plugins show", OWN_NOTE.format(reference=content.reference)]
     for own in content.own_pictures:
         labels = [
             f"{kind}: {escape(' · '.join(texts))}."

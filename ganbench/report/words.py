@@ -12,6 +12,7 @@ from ganbench.study.statistics import compare, relative_change
 
 SYMBOLS = {
     "baseline": "•",
+    "full": "•",
     "helps": "✓",
     "hurts": "✗",
     "no effect": "≈",
@@ -44,6 +45,8 @@ class VerdictRow:
         Time a step as a ratio to the baseline's.
     seeds : str
         Pairs that the verdict rests on, or the baseline's complete trials.
+    is_reference : bool
+        Whether this is what the other arms are compared with.
     """
 
     arm: str
@@ -61,6 +64,7 @@ class VerdictRow:
     diverged: str
     cost: str
     seeds: str
+    is_reference: bool
 
 
 def verdict_rows(
@@ -89,12 +93,14 @@ def _row(item: Comparison) -> VerdictRow:
         diverged=rate(item.diverged),
         cost=NOTHING if item.cost is None else f"×{item.cost:.2f}",
         seeds=str(pairs),
+        is_reference=item.is_reference,
     )
 
 
 def _note(item: Comparison) -> str:
-    """Return the reason, less that interval and test agree: their numbers stand beside it."""
-    return item.reason.removesuffix(AGREED).removesuffix("; ")
+    """Return reading and reason, less that interval and test agree: that can be seen."""
+    reason = item.reason.removesuffix(AGREED).removesuffix("; ")
+    return "; ".join(filter(None, [item.reading, reason]))
 
 
 def _letters(name: str) -> str:

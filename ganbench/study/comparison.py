@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from ganbench.study.results import Outcome
 
-Verdict = Literal["baseline", "helps", "hurts", "no effect", "inconclusive", "n/a"]
+Verdict = Literal["baseline", "full", "helps", "hurts", "no effect", "inconclusive", "n/a"]
+"""The first two of the reference, which the other arms are compared with: it has none."""
+REFERENCES = ("baseline", "full")
 Method = Literal["mean", "signed rank"]
 
 
@@ -55,10 +57,12 @@ class Comparison:
     Attributes
     ----------
     arm, changes : str
-        Its name, and what differs from the baseline.
+        Its name, and what differs from the reference.
     verdict : str
     reason : str
         Why that verdict, in plain words.
+    reading : str
+        In ``leave-one-out``: what the verdict says of what is left out; else empty.
     effect : Effect or None
         The primary figure at the final step; None without any pair.
     p_holm : float or None
@@ -104,3 +108,9 @@ class Comparison:
     seeds_for_effect: int | None = None
     seeds_for_margin: int | None = None
     levels: Mapping[str, Any] = field(default_factory=dict)
+    reading: str = ""
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether this is the arm that the others are compared with."""
+        return self.verdict in REFERENCES

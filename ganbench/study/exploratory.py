@@ -90,7 +90,7 @@ def explore(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[E
         ours = results.of_arm(row.arm)
         ends = [end for trial in ours.values() if (end := _end(results, trial)) is not None]
         iqm = interquartile_mean(ends, alpha) if ends else None
-        if row.verdict == "baseline":
+        if row.is_reference:
             found.append(Exploration(row.arm, None, None, iqm, None))
             continue
         change = None

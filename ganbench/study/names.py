@@ -64,7 +64,7 @@ def combined_names(
         named = [parts[key][place] for key, place in cell.items()]
         absent = [parts[key][1] for key in factors if key not in cell]
         if single and len(named) >= _MANY and len(absent) < len(named):
-            short.append(f"all but {', '.join(absent)}" if absent else "all")
+            short.append(f"all but {', '.join(absent)}" if absent else "all together")
         else:
             short.append(" + ".join(named))
     return _distinct(short, short)

@@ -28,6 +28,8 @@ class Census:
         rank last.
     both_last : int
         Seeds at which both the arm and the baseline rank last, so that there is no pair.
+    reference : str
+        What the arm is compared with: that is meant by the baseline here.
     """
 
     figure: str
@@ -37,13 +39,17 @@ class Census:
     undefined: int
     their_undefined: int
     both_last: int
+    reference: str = "the baseline"
 
     def why_too_few(self) -> str:
         """Say why there are fewer than two pairs."""
         causes: tuple[Outcome, ...] = ("failed", "pending")
         parts = [
             f"{owner}{cause}: {counts[cause]} of {self.seeds} trials"
-            for owner, counts in (("", self.ours), ("baseline ", self.theirs))
+            for owner, counts in (
+                ("", self.ours),
+                (f"{self.reference.removeprefix('the ')} ", self.theirs),
+            )
             for cause in causes
             if counts[cause]
         ]
@@ -60,7 +66,7 @@ class Census:
 
     def _ranked_last(self) -> list[str]:
         parts = self._of("", self.ours["diverged"], self.undefined)
-        parts += self._of("the baseline ", self.theirs["diverged"], self.their_undefined)
+        parts += self._of(f"{self.reference} ", self.theirs["diverged"], self.their_undefined)
         if self.both_last:
             parts.append(
                 f"where both rank last ({self._seeds(self.both_last)}), nothing can be compared"

@@ -2,7 +2,10 @@
 
 The primary figure is compared on the logarithmic scale, where a difference is a relative
 change; lower is better. The family that Holm's method corrects for is declared by the design:
-every arm but the baseline that applies, whether or not it has finished. Intervals are plain
+every arm but the baseline that applies, whether or not it has finished. An A/A arm is corrected
+as if it were one more of them, but is not counted for the others: that it differs in nothing is
+known, and a hypothesis that nobody holds must not cost the others power. In ``leave-one-out``
+the full arm takes the baseline's place. Intervals are plain
 ones of level 1 - alpha, each on its own. Everything besides the primary figure at the final
 step is exploratory and is not corrected.
 
@@ -19,12 +22,12 @@ trials of a pair rank last, neither is better by any known amount, and there is 
 figure of 0 is as good as it gets, and ranks first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import expm1, inf, isfinite, log2
 from statistics import fmean, median, stdev
 
-from ganbench.study.comparison import Comparison, Effect, Rate
+from ganbench.study.comparison import Comparison, Effect, Rate, Verdict
 from ganbench.study.paired import holm, signed_ranks, wilson_interval
 from ganbench.study.planning import seeds_for_margin, seeds_for_power
 from ganbench.study.reasons import AGREED, Census, more_seeds, why_inconclusive
@@ -44,12 +47,14 @@ def compare(results: StudyResults) -> tuple[Comparison, ...]:
     alpha = results.alpha
     baseline, *arms = results.arms
     rows = [_describe(results, arm, baseline, alpha) for arm in arms]
-    family = [row for row, arm in zip(rows, arms, strict=True) if arm.skipped is None]
-    # An arm that has no p yet stays in the family it was declared in.
-    adjusted = holm([row.effect.p if row.effect else 1.0 for row in family])
-    corrected = {row.arm: p for row, p in zip(family, adjusted, strict=True)}
+    known = {row.arm: row for row in rows}
+    family = [known[arm.name] for arm in results.family]
+    corrected = _corrected(family)
+    for arm in arms:
+        if arm.is_again:
+            corrected[arm.name] = _corrected([*family, known[arm.name]])[arm.name]
     judged = [
-        _judge(results, row, arm, corrected.get(row.arm, 1.0), len(family))
+        _judge(results, row, arm, corrected.get(row.arm, 1.0), len(family) + arm.is_again)
         for row, arm in zip(rows, arms, strict=True)
     ]
     itself = _describe(results, baseline, baseline, alpha)
@@ -58,12 +63,18 @@ def compare(results: StudyResults) -> tuple[Comparison, ...]:
         effect=None,
         best=None,
         area=None,
-        verdict="baseline",
+        verdict="full" if results.leaves_out else "baseline",
         reason=_census(results, baseline).own(),
         left_out=0,
         cost=None,
     )
     return (first, *judged)
+
+
+def _corrected(family: Sequence[Comparison]) -> dict[str, float]:
+    """Return each arm's p after Holm; one that has none yet stays in the family all the same."""
+    adjusted = holm([row.effect.p if row.effect else 1.0 for row in family])
+    return {row.arm: p for row, p in zip(family, adjusted, strict=True)}
 
 
 def paired_effect(
@@ -168,14 +179,21 @@ def _judge(
     if verdict == "no effect":
         changed = is_significant(effect, p_holm, alpha)
         kind = "a change, but one too small to matter" if changed else "too small to matter"
-        text = f"{kind}: the whole interval lies within {margin:.0%} of the baseline"
+        text = f"{kind}: the whole interval lies within {margin:.0%} of {results.reference}"
         if not any(effect.differences.values()):
-            text = "equal to the baseline at every seed: here the change does nothing at all"
+            text = (
+                f"equal to {results.reference} at every seed: here the change does nothing at all"
+            )
+        row = replace(row, reading=_reading(verdict, arm))
         return replace(row, verdict=verdict, reason=census.annotated(text))
     if verdict != "inconclusive":
+        row = replace(row, reading=_reading(verdict, arm))
         return replace(row, verdict=verdict, reason=census.annotated(AGREED))
     found, within = _seeds_needed(effect, alpha, family, margin)
-    if results.quick:
+    if arm.is_again:
+        found = within = None
+        advice = "as it should be, since nothing differs"
+    elif results.quick:
         found = within = None
         advice = "a quick run cannot tell how many seeds would settle it"
     else:
@@ -187,6 +205,16 @@ def _judge(
         seeds_for_effect=found,
         seeds_for_margin=within,
     )
+
+
+def _reading(verdict: Verdict, arm: ArmResult) -> str:
+    """Return what a verdict on an arm without something says of that, or on an A/A arm."""
+    said = {"hurts": "helps", "helps": "hurts", "no effect": "has no effect"}
+    if arm.is_again and verdict != "no effect":
+        return "a false alarm: nothing differs"
+    if arm.leaves_out is None:
+        return ""
+    return f"so {arm.leaves_out} {said[verdict]}, beside all the others"
 
 
 def _census(results: StudyResults, arm: ArmResult) -> Census:
@@ -208,6 +236,7 @@ def _census(results: StudyResults, arm: ArmResult) -> Census:
         undefined=len(last(ours) & complete(ours)),
         their_undefined=len(last(theirs) & complete(theirs)),
         both_last=len(last(ours) & last(theirs)),
+        reference=results.reference,
     )
 
 
