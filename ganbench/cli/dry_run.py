@@ -16,6 +16,7 @@ from ganbench.cli.verdicts import box_for
 from ganbench.config.marks import DEFAULT
 from ganbench.config.model import Study
 from ganbench.config.text import flow
+from ganbench.report.effects import alias_text
 from ganbench.report.words import count, duration
 from ganbench.study.aliases import alias_groups, resolution_of
 from ganbench.study.archive import Archive
@@ -162,13 +163,14 @@ def combined_lines(study: Study, arms: Sequence[Arm]) -> list[str]:
         "three factors and more not listed"
     )
     for term, aliases in alias_groups(cells).items():
-        told = [" × ".join(names[factor] for factor in term)]
-        told += [
-            f"{'−' if alias.sign < 0 else '+'} {' × '.join(names[factor] for factor in alias.term)}"
+        name = " × ".join(names[factor] for factor in term)
+        share = 0.5 if len(term) == 1 else 1.0
+        others = [
+            (" × ".join(names[factor] for factor in alias.term), share * alias.sign)
             for alias in aliases
         ]
-        if aliases:
-            lines.append(f"  {' '.join(told)}")
+        if others:
+            lines.append(f"  {name} {alias_text(others)}")
     if any(arm.skipped is not None for arm in arms):
         lines.append("note: an arm of the fraction does not apply, so it will show no effects")
     return lines

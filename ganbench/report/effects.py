@@ -122,8 +122,8 @@ def _design(effects: Effects, kind: str) -> str:
 def _answer(mains: Sequence[FactorEffect], primary: str) -> str:
     """Return a sentence on the main effects that have a clear verdict."""
     told = [
-        f"{item.name}{' (or its aliases)' if item.aliases else ''} {item.verdict} ({primary} {size(item.effect)}, p after Holm "
-        f"{p_value(item.p_holm)})"
+        f"{item.name}{' (or its aliases)' * bool(item.aliases)} {item.verdict} "
+        f"({primary} {size(item.effect)}, p after Holm {p_value(item.p_holm)})"
         for item in mains
         if item.effect is not None and item.verdict in ("helps", "hurts")
     ]

@@ -10,7 +10,7 @@ from PIL import Image
 from synthetic_study import build_study
 
 from ganbench.report.content import how_steps_were_taken
-from ganbench.report.forest import Scale, forest_plot
+from ganbench.report.forest import ForestRow, Scale, forest_plot
 from ganbench.report.listing import flattened, study_lines
 from ganbench.report.markdown import escape
 from ganbench.report.prose import to_html
@@ -233,8 +233,14 @@ def test_scatter_plots_of_points_are_shown_as_they_are(tmp_path):
         assert shown.size == sheet.size
 
 
+def forest_rows(study):
+    return [
+        ForestRow(item.arm, item.verdict, item.effect) for item in compare(study)[1:] if item.effect
+    ]
+
+
 def test_on_a_narrow_screen_no_line_of_the_axis_strikes_a_name_through(tmp_path):
-    rows = [item for item in compare(build_study(tmp_path))[1:] if item.effect]
+    rows = forest_rows(build_study(tmp_path))
     plot = forest_plot(rows, "FID", 0.05, 340, stacked=True)
     names = re.findall(r'<text[^>]*class="([^"]*strong[^"]*)"', plot.body)
     assert len(names) == 2 * len(rows)
@@ -243,7 +249,7 @@ def test_on_a_narrow_screen_no_line_of_the_axis_strikes_a_name_through(tmp_path)
 
 def test_the_count_of_seeds_beyond_the_axis_stands_below_dots_and_interval(tmp_path):
     study = build_study(tmp_path)
-    rows = [item for item in compare(study)[1:] if item.effect]
+    rows = forest_rows(study)
     wide = effect(0.05, 1.3, 2.4, 2.5, low=-0.5, high=2.6)
     plot = forest_plot([rows[0], replace(rows[1], effect=wide)], "FID", 0.05, 1000, stacked=False)
     (label,) = re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>3 seeds beyond</text>', plot.body)

@@ -76,7 +76,8 @@ def test_a_factorial_design_has_every_combination_once(arms):
     found = arms("kind: factorial", THREE)
     assert len(found) == len({arm.config.key() for arm in found}) == 8
     assert found[0].name == "baseline"
-    assert found[-1].name == "noise + smoothing + norm off"
+    assert found[3].name == "noise + smoothing"
+    assert found[-1].name == "all together"
     assert found[-1].cell == {"noise": 1, "smoothing": 1, "norm": 1}
     assert sorted(found[-1].config.tricks) == ["noise", "smoothing"]
 
@@ -84,9 +85,10 @@ def test_a_factorial_design_has_every_combination_once(arms):
 def test_of_many_changes_those_that_are_absent_are_named(arms):
     names = [arm.name for arm in arms("kind: factorial", FIVE)]
     assert len(set(names)) == 32
-    assert names[-1] == "all"
+    assert names[-1] == "all together"
     assert "all but batch_size=32" in names
-    assert "noise + smoothing + norm off" in names
+    assert "all but latent dimension=64, batch_size=32" in names
+    assert "noise + smoothing" in names
 
 
 def test_a_fraction_is_a_part_of_the_factorial(arms):
