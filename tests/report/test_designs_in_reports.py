@@ -94,7 +94,6 @@ def test_the_aa_arm_is_in_no_tally_and_costs_the_others_nothing(study):
     assert with_it.keys() - without.keys() == {"A/A"}
     for name, row in without.items():
         assert with_it[name].p_holm == row.p_holm
-    # As one of a family of five: the fewest steps that Holm takes for the largest p is one.
     again = with_it["A/A"]
     assert again.verdict == "inconclusive"
     assert again.seeds_for_effect is None
