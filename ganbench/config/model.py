@@ -175,6 +175,34 @@ class ArmSpec(Strict):
     """Trick names or dotted baseline paths, each with the value that it has here."""
 
 
+class Searching(Strict):
+    """How configurations are drawn, trained on tuning seeds and given up early."""
+
+    space: dict[str, Any] = Field(default_factory=dict)
+    """What is varied: names as in `factors`, each with a list of choices, or {low, high, log}, \
+or `auto` for a plugin's own ranges."""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...], Field(strict=False)] = ()
+    """Tuning seeds: a list, none of them among the study's own."""
+    sampler: Literal["tpe", "random", "nsga2"] = "tpe"
+    """Optuna's that draws: by what is known of good ones, by chance, or by evolution."""
+    pruner: Literal["none", "median", "asha", "hyperband"] = "none"
+    """Optuna's that gives a trial up early, by the primary figure so far."""
+    parallel: int = Field(default=4, ge=1, le=1000)
+    """Configurations under way at a time: each is drawn from all results but the last ones."""
+
+
+class Tuning(Searching):
+    """The same number of trials for every arm, over the same shared hyperparameters."""
+
+    budget: int = Field(ge=1, le=10_000)
+    """Configurations that each arm may try."""
+    sampler: Literal["tpe", "random"] = "tpe"
+    """Optuna's that draws: by what is known of good ones, or by chance."""
+
+
+Objective = Literal["primary", "collapse", "seconds_per_step"]
+
+
 class Design(Strict):
     """Which cells of the factors become arms.
 
@@ -256,6 +284,8 @@ class Study(Strict):
     """A trick's name, or a dotted path into the baseline, and its levels, baseline's first."""
     design: Design = Design()
     """Which combinations become arms."""
+    tuning: Tuning | None = None
+    """An equal budget for every arm to tune shared hyperparameters with, on seeds of its own."""
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...],
         Field(min_length=1, max_length=MAX_SEEDS, strict=False),

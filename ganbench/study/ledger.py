@@ -287,7 +287,8 @@ class Ledger:
     def _add(self, cell: Cell) -> None:
         template = create_trial(
             state=TrialState.WAITING,
-            **self._parameters(cell),
+            params=self._parameters(cell),
+            distributions=self._distributions(cell),
             user_attrs=cell.attributes(),
             system_attrs=dict(cell.draw.notes) if cell.draw else None,
         )
@@ -298,22 +299,23 @@ class Ledger:
         template = create_trial(
             state=record.state,
             values=record.trial.values,
-            **self._parameters(cell),
+            params=self._parameters(cell),
+            distributions=self._distributions(cell),
             user_attrs={**record.attributes, **cell.attributes(), "from": record.study},
             system_attrs={**record.trial.system_attrs, **(cell.draw.notes if cell.draw else {})},
             intermediate_values=record.trial.intermediate_values,
         )
         self._storage.create_new_trial(self._study_of(cell), template)
 
-    def _parameters(self, cell: Cell) -> dict[str, dict[str, Any]]:
-        draw = cell.draw
-        if draw is None:
-            shape = self.definition.distributions()
-            return {"params": self.definition.parameters(cell), "distributions": shape}
-        return {
-            "params": {**draw.parameters, "seed": cell.seed},
-            "distributions": {**draw.distributions, "seed": CategoricalDistribution(draw.seeds)},
-        }
+    def _parameters(self, cell: Cell) -> dict[str, Any]:
+        if cell.draw is None:
+            return self.definition.parameters(cell)
+        return {**cell.draw.parameters, "seed": cell.seed}
+
+    def _distributions(self, cell: Cell) -> dict[str, BaseDistribution]:
+        if cell.draw is None:
+            return self.definition.distributions()
+        return {**cell.draw.distributions, "seed": CategoricalDistribution(cell.draw.seeds)}
 
     def _id(self, record: Record) -> int:
         study = self._storage.get_study_id_from_name(record.study)
