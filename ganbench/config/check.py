@@ -5,7 +5,15 @@ from typing import Any
 
 from ganbench.config.cells import check_baseline, check_factors
 from ganbench.config.designs import check_aa, check_design
-from ganbench.config.model import AUTO_METRICS, MAX_SEED, MAX_SEEDS, Evaluation, Study
+from ganbench.config.model import (
+    AA_OFFSET,
+    AUTO_METRICS,
+    MAX_SEED,
+    MAX_SEEDS,
+    Evaluation,
+    Study,
+    shifted_seed,
+)
 from ganbench.config.problems import Path, Problem, quote, suggest
 from ganbench.config.setting import (
     component_values,
@@ -13,6 +21,7 @@ from ganbench.config.setting import (
     resolve_component,
     resolve_setting,
 )
+from ganbench.config.spaces import check_tuning, check_tuning_seeds
 from ganbench.config.words import validate
 from ganbench.plugin import Host
 
@@ -53,6 +62,12 @@ def check_study(
     problems += found
     resolved["seeds"], found = _check_seeds(raw.get("seeds", resolved["seeds"]))
     problems += found or check_aa(resolved["design"], resolved["seeds"])
+    if not found:
+        problems += _check_tuning_seeds(raw, resolved)
+    if isinstance(raw.get("tuning"), dict):
+        space, found = check_tuning(raw, setting, host)
+        problems += found
+        resolved["tuning"] = {**(resolved["tuning"] or {}), "space": space}
     if "dataset" in raw:
         resolved["dataset"], found = resolve_component(
             "dataset", raw["dataset"], host, ("dataset",)
@@ -62,12 +77,26 @@ def check_study(
     problems += found
     if not quick:
         problems += _check_steps(raw, setting, problems)
-    return {name: resolved[name] for name in Study.model_fields}, problems
+    told = [name for name in Study.model_fields if resolved[name] is not None]
+    return {name: resolved[name] for name in told}, problems
+
+
+def _check_tuning_seeds(raw: Mapping[str, Any], resolved: Mapping[str, Any]) -> list[Problem]:
+    design, tuning = raw.get("design"), raw.get("tuning")
+    also = {}
+    if resolved["design"]["aa"]:
+        also = {shifted_seed(seed, AA_OFFSET): "the A/A arm" for seed in resolved["seeds"]}
+    problems = []
+    if isinstance(design, dict) and design.get("kind") == "search":
+        problems += check_tuning_seeds(("design",), design.get("seeds"), resolved["seeds"], also)
+    if isinstance(tuning, dict):
+        problems += check_tuning_seeds(("tuning",), tuning.get("seeds"), resolved["seeds"], also)
+    return problems
 
 
 def _without_empty_sections(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Take an empty section, all its keys commented out, for one that is not there."""
-    sections = ("design", "evaluation")
+    sections = ("design", "evaluation", "tuning")
     study = {k: item for k, item in raw.items() if item is not None or k not in sections}
     evaluation = study.get("evaluation")
     if isinstance(evaluation, dict):
@@ -92,6 +121,9 @@ def _check_fields(raw: Mapping[str, Any]) -> tuple[Study | None, list[Problem]]:
     if isinstance(design := raw.get("design"), dict) and isinstance(design.get("arms"), list):
         arms = [{**arm, "set": {}} if isinstance(arm, dict) else arm for arm in design["arms"]]
         fields["design"] = {**design, "arms": arms}
+    for section in ("design", "tuning"):
+        if isinstance(fields.get(section), dict) and "space" in fields[section]:
+            fields[section] = {**fields[section], "space": {}}
     return validate(Study, fields)
 
 

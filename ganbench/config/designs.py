@@ -6,13 +6,17 @@ from typing import Any
 from ganbench.config.cells import check_arms
 from ganbench.config.combinations import RESOLUTIONS, NoFractionError, fraction
 from ganbench.config.levels import resolve_cell
-from ganbench.config.model import AA_OFFSET, shifted_seed
+from ganbench.config.model import AA_OFFSET, Design, shifted_seed
 from ganbench.config.problems import Problem
 from ganbench.config.setting import Setting, clashes
+from ganbench.config.spaces import SEARCH_KEYS, check_search
 from ganbench.plugin import Host
 
 FEWEST = {"leave-one-out": 1, "pairs": 2, "factorial": 2, "fractional": 3}
 """Factors without which a kind of design makes no sense."""
+
+
+_SEARCHLESS = {key: Design(kind="arms").model_dump(mode="json")[key] for key in SEARCH_KEYS}
 
 
 def check_design(
@@ -50,11 +54,24 @@ def check_design(
     if kind != "fractional" and given.get("resolution") is not None:
         text = f"has no part in `kind: {kind}`; remove it, or write `kind: fractional`"
         problems.append(Problem(("design", "resolution"), text, at_key=True))
+    space: dict[str, Any] = {}
+    if kind == "search":
+        space, found = check_search(given, setting, host, raw.get("factors"))
+        problems += found
+    else:
+        for key in SEARCH_KEYS:
+            if key in given and given[key] != _SEARCHLESS[key]:
+                text = f"has no part in `kind: {kind}`; remove it, or write `kind: search`"
+                problems.append(Problem(("design", key), text, at_key=True))
     if kind in FEWEST:
         problems += _made_of_factors(kind, given, resolved["factors"])
     if kind == "leave-one-out" and sound and not problems:
         problems += _everything_on(resolved["factors"], setting, host)
-    return {**design, "arms": arms}, problems
+    own = {key: value for key, value in design.items() if key not in SEARCH_KEYS}
+    own["arms"] = arms
+    if kind == "search":
+        own |= {key: design[key] for key in SEARCH_KEYS} | {"space": space}
+    return own, problems
 
 
 def check_aa(design: Mapping[str, Any], seeds: list[int]) -> list[Problem]:

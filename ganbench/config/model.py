@@ -175,6 +175,10 @@ class ArmSpec(Strict):
     """Trick names or dotted baseline paths, each with the value that it has here."""
 
 
+Objective = Literal["primary", "collapse", "seconds_per_step"]
+"""``collapse``: the share of a trial's evaluations at which it had collapsed."""
+
+
 class Searching(Strict):
     """How configurations are drawn, trained on tuning seeds and given up early."""
 
@@ -200,10 +204,7 @@ class Tuning(Searching):
     """Optuna's that draws: by what is known of good ones, or by chance."""
 
 
-Objective = Literal["primary", "collapse", "seconds_per_step"]
-
-
-class Design(Strict):
+class Design(Searching):
     """Which cells of the factors become arms.
 
     ``one-at-a-time``: the baseline, then each other level of each factor alone.
@@ -211,11 +212,12 @@ class Design(Strict):
     ``pairs``: one at a time, and every two levels of different factors together.
     ``factorial``: every combination. ``fractional``: a part of the combinations of factors
     with two levels, chosen so that main effects can still be told. ``arms``: a list.
+    ``search``: the best configuration that a search of a space finds.
     """
 
-    kind: Literal["one-at-a-time", "leave-one-out", "pairs", "factorial", "fractional", "arms"] = (
-        "one-at-a-time"
-    )
+    kind: Literal[
+        "one-at-a-time", "leave-one-out", "pairs", "factorial", "fractional", "arms", "search"
+    ] = "one-at-a-time"
     """Which combinations of the factors' levels become arms."""
     resolution: Literal["III", "IV", "V"] | None = None
     """What ``kind: fractional`` must keep apart: III main effects from one another, IV also \
@@ -224,6 +226,10 @@ from interactions of two, V also those from one another."""
     """The arms of ``kind: arms``, besides the baseline."""
     aa: bool = False
     """One arm more: what the others are compared with, again, at other seeds."""
+    trials: int | None = Field(default=None, ge=1, le=10_000)
+    """Configurations that ``kind: search`` tries."""
+    objectives: Annotated[tuple[Objective, ...], Field(strict=False)] = ("primary",)
+    """What ``kind: search`` minimises: the primary figure, and perhaps one thing besides."""
 
 
 class Judgement(Strict):

@@ -9,6 +9,7 @@ SEEDS = 2
 STEPS = 40
 EVERY = 20
 SAMPLES = 256
+CONFIGURATIONS = 3
 
 
 def quicken(resolved: dict[str, Any]) -> tuple[dict[str, Any], list[Path]]:
@@ -16,7 +17,7 @@ def quicken(resolved: dict[str, Any]) -> tuple[dict[str, Any], list[Path]]:
 
     The first 2 seeds; at most 40 steps, an evaluation every 20 at most, of 256 samples at
     most. Levels of a ``steps`` factor, and arms that set ``steps``, keep their proportion
-    to the baseline's.
+    to the baseline's. A search tries 3 configurations at most, with one seed.
 
     Returns
     -------
@@ -50,4 +51,9 @@ def quicken(resolved: dict[str, Any]) -> tuple[dict[str, Any], list[Path]]:
         if "steps" in arm["set"]:
             level = scaled(arm["set"]["steps"])
             put(arm["set"], "steps", level, ("design", "arms", index, "set", "steps"))
+    for section, count in (("design", "trials"), ("tuning", "budget")):
+        search = study.get(section) or {}
+        if search.get(count):
+            put(search, count, min(search[count], CONFIGURATIONS), (section, count))
+            put(search, "seeds", search["seeds"][:1], (section, "seeds"))
     return study, changed

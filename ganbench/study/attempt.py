@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +22,10 @@ CHECKPOINT_SECONDS = 30.0
 """What a killed worker may lose at most, evaluations aside."""
 TRAINED = "trained"
 """Before the figures of a generator as it was trained, where other weights are sampled from."""
+
+
+class PrunedError(Exception):
+    """What an observer raises to give a trial up: others of its search did better."""
 
 
 class Measure(Protocol):
@@ -44,7 +48,13 @@ class Observer(Protocol):
         """Hear that an evaluation begins."""
 
     def evaluated(self, point: EvaluationPoint) -> None:
-        """Hear what an evaluation gave."""
+        """Hear what an evaluation gave.
+
+        Raises
+        ------
+        PrunedError
+            To end the trial here.
+        """
 
 
 @dataclass
@@ -155,7 +165,10 @@ def attempt(
             trial.diverged_at = trial.step
             break
         measured.points.append(point)
-        observer.evaluated(point)
+        try:
+            observer.evaluated(point)
+        except PrunedError:
+            return replace(_ending(trial, measured, settings.primary), outcome="pruned")
         if goal < trial.steps:
             kept.save(trial, measured)
             saved = time.monotonic()

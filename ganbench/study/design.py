@@ -48,6 +48,10 @@ class Arm:
         Added to a pair's seed to give the one that the arm is trained with.
     leaves_out : str or None
         In ``leave-one-out``: what the arm has back at the baseline's level.
+    tuned : mapping of str to Any
+        What a search chose: parameter to level.
+    retuned : bool
+        Whether this is another arm with its hyperparameters tuned.
     """
 
     name: str
@@ -57,11 +61,15 @@ class Arm:
     cell: Mapping[str, int] = field(default_factory=dict)
     seed_offset: int = 0
     leaves_out: str | None = None
+    tuned: Mapping[str, Any] = field(default_factory=dict)
+    retuned: bool = False
 
 
 def count_arms(study: Study) -> int:
     """Return how many arms a study has, those that do not apply among them: without making them."""
     design = study.design
+    if design.kind == "search":
+        return 2 + design.aa
     if design.kind == "arms":
         return 1 + len(design.arms) + design.aa
     levels = [len(levels) for levels in study.factors.values()]
@@ -82,7 +90,7 @@ def expand(study: Study, host: Host) -> tuple[Arm, ...]:
     resolved, problems = check_study(study_values(study), host)
     if problems:
         raise StudyError([f"{dotted(problem.path)}: {problem.text}" for problem in problems])
-    alone = resolved["design"]["kind"] in ("one-at-a-time", "arms")
+    alone = resolved["design"]["kind"] in ("one-at-a-time", "arms", "search")
     arms = _listed(resolved, host) if alone else _combined(resolved, host)
     if resolved["design"]["aa"]:
         arms.append(replace(arms[0], name=AGAIN, cell={}, seed_offset=AA_OFFSET))

@@ -76,8 +76,9 @@ class Claim:
     arm, seed, key, fingerprint
         As in the ``Cell``.
     search : str or None
-        The search that it is a trial of, ``index`` then being which and ``config`` the
-        configuration, as plain values.
+        The search that it is a trial of, ``index`` then being which.
+    config : mapping or None
+        The configuration, as plain values, where it came up during the run.
     """
 
     number: int
@@ -127,9 +128,9 @@ class Ledger:
             if known.get(key) != value:
                 self._storage.set_study_user_attr(self._study, key, value)
 
-    def records(self) -> list[Record]:
-        """Return every trial of the journal."""
-        return read_records(self._storage)
+    def records(self, search: str | None = None) -> list[Record]:
+        """Return every trial of the journal, or those of one search."""
+        return read_records(self._storage, search)
 
     def queue(
         self, cells: Iterable[Cell], window: int | None = None, orphans: bool = True
@@ -347,7 +348,6 @@ _ANSWERS = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def _claim_of(study: str, number: int, own: Mapping[str, Any]) -> Claim:
-    plain = Claim(number, own["arm"], own["seed"], own["key"], own["fingerprint"])
-    if "index" not in own:
-        return plain
-    return replace(plain, search=study, index=own["index"], config=own["config"])
+    claim = Claim(number, own["arm"], own["seed"], own["key"], own["fingerprint"])
+    claim = replace(claim, config=own.get("config"))
+    return replace(claim, search=study, index=own["index"]) if "index" in own else claim

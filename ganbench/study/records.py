@@ -27,8 +27,6 @@ class Draw:
         The seeds that the search trains its configurations with.
     objectives : int
         How many figures it minimises.
-    config : mapping
-        The whole trial configuration, as plain values: the study's arms do not have it.
     notes : mapping
         What Optuna's sampler must find again with the trial, such as its generation.
     """
@@ -39,7 +37,6 @@ class Draw:
     distributions: Mapping[str, BaseDistribution]
     seeds: tuple[int, ...]
     objectives: int
-    config: Mapping[str, Any]
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -60,6 +57,8 @@ class Cell:
         Every factor's level in this arm, as text.
     draw : Draw or None
         Where the configuration is not an arm's own, but one that is tried for it.
+    config : mapping or None
+        The whole trial configuration, as plain values, where it came up during the run.
     """
 
     arm: str
@@ -68,6 +67,7 @@ class Cell:
     fingerprint: str
     levels: Mapping[str, str] = field(default_factory=dict)
     draw: Draw | None = None
+    config: Mapping[str, Any] | None = None
 
     @property
     def identity(self) -> tuple[str, int, str]:
@@ -83,15 +83,17 @@ class Cell:
 
     def attributes(self) -> dict[str, Any]:
         """Return what a trial carries from the moment it waits."""
-        own = {
+        own: dict[str, Any] = {
             "arm": self.arm,
             "seed": self.seed,
             "key": self.key,
             "fingerprint": self.fingerprint,
         }
-        if self.draw is None:
-            return own
-        return {**own, "index": self.draw.index, "config": dict(self.draw.config)}
+        if self.config is not None:
+            own["config"] = dict(self.config)
+        if self.draw is not None:
+            own["index"] = self.draw.index
+        return own
 
 
 @dataclass(frozen=True)
@@ -198,13 +200,14 @@ class Record:
         return tuple(EvaluationPoint(**point) for point in self.attributes.get("evaluations", ()))
 
 
-def read_records(storage: BaseStorage) -> list[Record]:
-    """Return every trial that ganbench added, by Optuna study and number."""
+def read_records(storage: BaseStorage, only: str | None = None) -> list[Record]:
+    """Return every trial that ganbench added, by Optuna study and number; or one study's."""
     # Somebody may have added trials of their own, in Optuna's dashboard for one.
     ours = {"key", "seed", "fingerprint"}
     return [
         Record(study.study_name, trial)
         for study in storage.get_all_studies()
+        if only is None or study.study_name == only
         for trial in storage.get_all_trials(
             storage.get_study_id_from_name(study.study_name), deepcopy=False
         )
