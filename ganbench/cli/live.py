@@ -57,7 +57,7 @@ class LiveMonitor:
 
     def ended(self, ended: Ended, state: State) -> None:
         """Leave a line for a trial that did not come to its end; redraw."""
-        if ended.outcome != "complete":
+        if ended.outcome not in ("complete", "pruned"):
             style = "red" if ended.outcome == "failed" else "yellow"
             self._console.print(Text(words.ended_line(ended, self._primary), style=style))
         self.tick(state)

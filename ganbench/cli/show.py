@@ -43,7 +43,8 @@ def command(
     from ganbench.cli.size import MOST_ARMS, size_line
     from ganbench.config.load import load_study
     from ganbench.plugin import GanbenchError, Host
-    from ganbench.study.design import count_arms, expand
+    from ganbench.report.words import count
+    from ganbench.study.design import count_arms, count_tuning, expand
 
     host = Host(plugins)
     loaded = load_study(study, host, sets, quick)
@@ -55,6 +56,10 @@ def command(
         click.echo(json.dumps(_as_json(loaded, arms), indent=2, ensure_ascii=False))
     else:
         _print(loaded, arms)
+        if tuning := count_tuning(loaded.study):
+            found = " and an arm of the best that they find" if loaded.study.tuning is None else ""
+            again = ", and every arm once more, retuned" if loaded.study.tuning is not None else ""
+            click.echo(f"#   besides up to {count(tuning, 'trial')} on tuning seeds{found}{again}")
 
 
 def _as_json(loaded: "LoadedStudy", arms: "tuple[Arm, ...]") -> dict[str, object]:

@@ -7,7 +7,7 @@ import click
 from ganbench.config.model import Study
 from ganbench.plugin import GanbenchError
 from ganbench.report.words import count
-from ganbench.study.design import count_arms
+from ganbench.study.design import count_arms, count_trials, count_tuning
 
 MOST_TRIALS = 1000
 """Of more, a run makes sure that they are meant."""
@@ -17,8 +17,14 @@ MOST_ARMS = 1000
 
 def size_line(study: Study) -> str:
     """Return the number of arms, seeds and trials in words, arms that are n/a among them."""
-    arms, seeds = count_arms(study), len(study.seeds)
-    return f"{count(arms, 'arm')} × {count(seeds, 'seed')} = {count(arms * seeds, 'trial')}"
+    arms, seeds, tuning = count_arms(study), len(study.seeds), count_tuning(study)
+    factors = [count(arms, "arm"), count(seeds, "seed")]
+    if study.tuning is not None:
+        factors.insert(0, "2 readings")
+    if not tuning:
+        return f"{' × '.join(factors)} = {count(arms * seeds, 'trial')}"
+    whole = count(count_trials(study), "trial")
+    return f"{' × '.join(factors)} + {count(tuning, 'trial')} of tuning = {whole}"
 
 
 def confirm_size(study: Study, yes: bool) -> None:
@@ -35,7 +41,7 @@ def confirm_size(study: Study, yes: bool) -> None:
     GanbenchError
         If it is not, or nobody can be asked.
     """
-    if yes or count_arms(study) * len(study.seeds) <= MOST_TRIALS:
+    if yes or count_trials(study) <= MOST_TRIALS:
         return
     text = f"the study comes to {size_line(study)}, more than {MOST_TRIALS:,}"
     if sys.stdin.isatty():
@@ -58,7 +64,7 @@ def show_size(study: Study, yes: bool) -> None:
         With code 0, if it has, unless ``yes`` says that it is to go on all the same.
     """
     click.echo(size_line(study))
-    if count_arms(study) * len(study.seeds) > MOST_TRIALS and not yes:
+    if count_trials(study) > MOST_TRIALS and not yes:
         click.echo(f"note: more than {MOST_TRIALS:,} trials: a run asks first, or takes --yes")
     if count_arms(study) > MOST_ARMS and not yes:
         click.echo(f"note: more than {MOST_ARMS:,} arms are tried out only with --yes")

@@ -56,6 +56,8 @@ def ended_line(ended: Ended, primary: str) -> str:
     trial = f"{ended.arm}, seed {ended.seed}"
     if ended.outcome == "complete":
         return f"{trial}: {primary} {number(ended.figure)} in {duration(ended.seconds)}"
+    if ended.outcome == "pruned":
+        return f"{trial}: pruned {ended.error}: {primary} {number(ended.figure)}"
     return f"{trial}: {ended.outcome}: {ended.error}"
 
 
@@ -65,7 +67,8 @@ def trouble_lines(results: StudyResults) -> list[str]:
     ``failed: arm, seeds 0, 1: ValueError: …``: the trials of an arm that failed alike share
     a line.
     """
-    lines = [f"n/a: {arm.name}: {arm.skipped}" for arm in results.arms if arm.skipped is not None]
+    arms = (*results.arms, *results.tuned)
+    lines = [f"n/a: {arm.name}: {arm.skipped}" for arm in arms if arm.skipped is not None]
     failed: dict[tuple[str, str], list[int]] = {}
     for trial in results.trials:
         if trial.outcome == "failed":

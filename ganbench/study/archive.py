@@ -17,6 +17,7 @@ from ganbench.plugin import GanbenchError
 from ganbench.study.journal import JOURNAL, open_journal
 from ganbench.study.records import Record, read_records, settle
 from ganbench.study.results import ArmResult, StudyResults, TrialResult
+from ganbench.study.search_records import search_result
 
 OUTCOMES = frozenset({"complete", "diverged", "failed"})
 
@@ -132,6 +133,8 @@ class Header:
     arms : tuple of ArmResult
     fingerprints : mapping of str to str
         Each arm's, as ``Cell.fingerprint``.
+    searches : tuple of mapping
+        What each search is, as ``SearchResult`` has it.
     """
 
     study: Mapping[str, Any]
@@ -145,6 +148,7 @@ class Header:
     metric_notes: Mapping[str, str]
     collapse_rule: str
     wall_seconds: float = 0.0
+    searches: tuple[Mapping[str, Any], ...] = ()
 
     def write(self, archive: Archive) -> None:
         """Write the header beside the journal.
@@ -173,7 +177,9 @@ def read_header(archive: Archive) -> Header | None:
         content = json.loads(archive.header.read_text())
         arms = tuple(ArmResult(**arm) for arm in content.pop("arms"))
         known = {item.name for item in fields(Header)}
-        return Header(arms=arms, **{key: content[key] for key in content if key in known})
+        searches = tuple(content.pop("searches", ()))
+        others = {key: content[key] for key in content if key in known}
+        return Header(arms=arms, searches=searches, **others)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -217,7 +223,9 @@ def results_of(archive: Archive, header: Header, records: list[Record]) -> Study
     return StudyResults(
         study=header.study,
         origins=header.origins,
-        arms=header.arms,
+        arms=tuple(arm for arm in header.arms if not arm.retuned),
+        tuned=tuple(arm for arm in header.arms if arm.retuned),
+        searches=tuple(search_result(one, records) for one in header.searches),
         trials=trials,
         protocol=header.protocol,
         environment=header.environment,

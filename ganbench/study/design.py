@@ -76,6 +76,23 @@ def count_arms(study: Study) -> int:
     return count_places(design.kind, levels, design.resolution) + design.aa
 
 
+def count_tuning(study: Study) -> int:
+    """Return how many trials a study's searches come to, if none is pruned or diverges."""
+    count = 0
+    if study.design.kind == "search":
+        count += (study.design.trials or 0) * len(study.design.seeds)
+    if study.tuning is not None:
+        arms = count_arms(study) - study.design.aa
+        count += arms * study.tuning.budget * len(study.tuning.seeds)
+    return count
+
+
+def count_trials(study: Study) -> int:
+    """Return how many trials a study comes to, those of its searches and retuned arms too."""
+    readings = 1 if study.tuning is None else 2
+    return readings * count_arms(study) * len(study.seeds) + count_tuning(study)
+
+
 def expand(study: Study, host: Host) -> tuple[Arm, ...]:
     """Return the arms of a study, the one that the others are compared with first.
 

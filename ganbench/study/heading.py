@@ -5,9 +5,10 @@ from ganbench.study.archive import Archive, Header, read_header, write_atomicall
 from ganbench.study.compute import describe_environment
 from ganbench.study.prepare import Prepared
 from ganbench.study.run_plan import RunPlan, arm_result, describe_plugins, trick_notes
+from ganbench.study.searches import Searches
 
 
-def heading(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
+def heading(plan: RunPlan, prepared: Prepared, searches: Searches, archive: Archive) -> Header:
     """Return what the ledger is to know of a study besides its trials; keep a sheet of its data.
 
     Raises
@@ -23,7 +24,7 @@ def heading(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
     return Header(
         study=plan.resolved,
         origins=plan.origins,
-        arms=tuple(arm_result(arm) for arm in prepared.arms),
+        arms=tuple(arm_result(arm) for arm in (*prepared.arms, *searches.arms)),
         fingerprints=prepared.fingerprints,
         protocol={
             **prepared.evaluator.protocol,
@@ -41,4 +42,5 @@ def heading(plan: RunPlan, prepared: Prepared, archive: Archive) -> Header:
         },
         collapse_rule=prepared.evaluator.collapse_rule,
         wall_seconds=before.wall_seconds if before is not None else 0.0,
+        searches=searches.described(),
     )

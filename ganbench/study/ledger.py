@@ -90,6 +90,11 @@ class Claim:
     index: int = -1
     config: Mapping[str, Any] | None = None
 
+    @property
+    def title(self) -> str:
+        """What is trained, as a reader knows it."""
+        return self.arm if self.search is None else f"{self.arm}, tuning {self.index + 1}"
+
 
 class Ledger:
     """The records of one journal, and the waiting trials of one study in it.

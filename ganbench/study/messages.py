@@ -1,12 +1,13 @@
 """What supervisor and workers tell each other, each worker through a pipe of its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ganbench.config.model import Component, Evaluation, TrialConfig
 from ganbench.study.ledger import Definition
+from ganbench.study.search import Rules
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Job:
     data_root : Path or None
     cache : Path
     device : str
+    searches : mapping of str to Rules
+        By the names of their Optuna studies.
     """
 
     report: Path
@@ -38,6 +41,7 @@ class Job:
     data_root: Path | None
     cache: Path
     device: str
+    searches: Mapping[str, Rules] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

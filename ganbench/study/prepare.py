@@ -14,6 +14,7 @@ from ganbench.study.compute import set_up_torch
 from ganbench.study.design import FULL, Arm
 from ganbench.study.provenance import provenance
 from ganbench.study.run_plan import RunPlan, fingerprint
+from ganbench.study.searches import Searches, searches_of
 from ganbench.training import Trial
 
 
@@ -30,12 +31,22 @@ class Prepared:
         Those that turned out not to apply carry the reason.
     fingerprints : mapping of str to str
         Each applicable arm's.
+    instrument : mapping
+        What trials are made and measured with, as far as their settings do not say.
     """
 
     data: Data
     evaluator: Evaluator
     arms: tuple[Arm, ...]
     fingerprints: Mapping[str, str]
+    instrument: Mapping[str, Any]
+
+    def searches(self, plan: RunPlan) -> Searches:
+        """Return the study's searches: trials are to be told apart as those of arms are."""
+        study, host = plan.study, plan.host
+        return searches_of(
+            study, self.arms, host, lambda config: fingerprint(config, self.instrument, host)
+        )
 
     def data_sheet(self) -> bytes:
         """Return a PNG of items spread evenly over the data."""
@@ -67,7 +78,7 @@ def prepare(plan: RunPlan, progress: Progress) -> Prepared:
         for arm in arms
         if arm.config is not None and arm.skipped is None
     }
-    return Prepared(data, evaluator, arms, fingerprints)
+    return Prepared(data, evaluator, arms, fingerprints, instrument)
 
 
 def check_arms(

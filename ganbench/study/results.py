@@ -1,13 +1,14 @@
 """What the ledger holds of a study, as statistics and reports read it: no torch here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 from ganbench.config.model import shifted_seed
 from ganbench.evaluation.collapse import Health
+from ganbench.study.search_result import SearchResult
 
 Outcome = Literal["complete", "diverged", "failed", "pending"]
 
@@ -136,6 +137,8 @@ class ArmResult:
         Added to a pair's seed to give the one that the arm is trained with.
     leaves_out : str or None
         In ``leave-one-out``: what the arm has back at the baseline's level.
+    retuned : bool
+        Whether this is another arm with its hyperparameters tuned.
     """
 
     name: str
@@ -145,6 +148,7 @@ class ArmResult:
     cell: Mapping[str, int] = field(default_factory=dict)
     seed_offset: int = 0
     leaves_out: str | None = None
+    retuned: bool = False
 
     @property
     def is_again(self) -> bool:
@@ -203,6 +207,9 @@ class StudyResults:
         Each figure's meaning.
     collapse_rule : str
         The rule behind ``health``, in words.
+    tuned : tuple of ArmResult
+        The arms once more, each with the hyperparameters that its search chose.
+    searches : tuple of SearchResult
     """
 
     study: Mapping[str, Any]
@@ -217,6 +224,12 @@ class StudyResults:
     data_samples: Path | None = None
     metric_notes: Mapping[str, str] | None = None
     collapse_rule: str = ""
+    tuned: tuple[ArmResult, ...] = ()
+    searches: tuple[SearchResult, ...] = ()
+
+    def retuned(self) -> "StudyResults | None":
+        """Return the second reading: tuned arms against the tuned baseline; None without."""
+        return replace(self, arms=self.tuned, tuned=()) if self.tuned else None
 
     @property
     def primary(self) -> str:

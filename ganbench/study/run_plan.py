@@ -35,7 +35,14 @@ def arm_result(arm: Arm) -> ArmResult:
     applies = arm.config is not None and arm.skipped is None
     key = arm.config.key() if arm.config is not None and applies else None
     return ArmResult(
-        arm.name, arm.levels, key, arm.skipped, arm.cell, arm.seed_offset, arm.leaves_out
+        name=arm.name,
+        levels={**arm.levels, **arm.tuned},
+        key=key,
+        skipped=arm.skipped,
+        cell=arm.cell,
+        seed_offset=arm.seed_offset,
+        leaves_out=arm.leaves_out,
+        retuned=arm.retuned,
     )
 
 
@@ -76,7 +83,7 @@ class RunPlan:
     cache: Path
 
 
-def definition_of(study: Study, arms: Sequence[Arm]) -> Definition:
+def definition_of(study: Study, arms: Sequence[Arm], searches: Sequence[str] = ()) -> Definition:
     """Return the parameters of the study's trials, as Optuna is to know them."""
     values = [arm_levels(study, arm, arms) for arm in arms]
     factors = {
@@ -85,7 +92,7 @@ def definition_of(study: Study, arms: Sequence[Arm]) -> Definition:
     }
     offsets = dict.fromkeys(arm.seed_offset for arm in arms)
     seeds = tuple(shifted_seed(seed, offset) for offset in offsets for seed in study.seeds)
-    return Definition(study.name, tuple(arm.name for arm in arms), factors, seeds)
+    return Definition(study.name, tuple(arm.name for arm in arms), factors, seeds, tuple(searches))
 
 
 def arm_levels(study: Study, arm: Arm, arms: Sequence[Arm]) -> dict[str, str]:
@@ -110,6 +117,8 @@ def cells_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str])
             arm.config.key(),
             fingerprints[arm.name],
             arm_levels(study, arm, arms),
+            # A worker that runs already does not know what a search has come to.
+            config=arm.config.model_dump(mode="json") if arm.tuned else None,
         )
         for seed in study.seeds
         for arm in arms

@@ -17,7 +17,7 @@ from ganbench.config.levels import FactorKeyError, apply_levels, resolve_cell
 from ganbench.config.model import Baseline, TrialConfig
 from ganbench.config.setting import Setting, baseline_values, clashes
 from ganbench.config.spaces import enclosing
-from ganbench.config.text import flow
+from ganbench.config.text import flow, number
 from ganbench.plugin import Host
 
 
@@ -37,6 +37,13 @@ class Parameter:
     key: str
     distribution: BaseDistribution
     levels: Mapping[Any, Any]
+
+    def described(self) -> str:
+        """Return its choices, or its range, on one line."""
+        found: Any = self.distribution
+        if self.levels:
+            return flow(list(self.levels))
+        return f"{number(found.low)} to {number(found.high)}{', logarithmic' if found.log else ''}"
 
     def suggest(self, trial: Trial) -> Any:
         """Let Optuna draw a level."""

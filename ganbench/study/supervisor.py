@@ -28,12 +28,13 @@ from ganbench.study.observers import Observers
 from ganbench.study.pool import Pool, WorkerProcess
 from ganbench.study.prepare import Prepared, prepare
 from ganbench.study.provenance import notice_of_others, provenance
-from ganbench.study.records import Cell
+from ganbench.study.records import Cell, Record
 from ganbench.study.run_plan import (
     RunPlan,
     arm_result,
     definition_of,
 )
+from ganbench.study.searches import SearchingAgenda
 from ganbench.study.workload import Workload
 
 TICK_SECONDS = 0.25
@@ -101,12 +102,14 @@ class _Supervisor:
     ) -> None:
         self.plan, self.archive, self.monitor = plan, archive, monitor
         self.observers = Observers(plan.host, monitor.notice)
-        self.arms: tuple[Arm, ...] = prepared.arms
+        self.searches = prepared.searches(plan)
+        self.arms: tuple[Arm, ...] = (*prepared.arms, *self.searches.arms)
         self.fingerprints = dict(prepared.fingerprints)
         self.configs = {arm.config.key(): arm.config for arm in self.arms if arm.config is not None}
         self.steps = {key: config.steps for key, config in self.configs.items()}
-        self.header = heading(plan, prepared, archive)
-        self.ledger = Ledger(archive.folder, definition_of(plan.study, prepared.arms))
+        self.header = heading(plan, prepared, self.searches, archive)
+        definition = definition_of(plan.study, self.arms, tuple(self.searches.rules))
+        self.ledger = Ledger(archive.folder, definition)
         self.interrupts = Interrupts()
         self.deaths: Counter[int] = Counter()
         self.early_deaths = 0
@@ -130,7 +133,9 @@ class _Supervisor:
         )
         self._write_header()
         self.pool = Pool(self._job(), self.plan.devices)
-        workers = min(self.plan.workers, len(missing))
+        # A search wants little at a time, and more as it goes on.
+        growing = bool(missing and self.searches.searches)
+        workers = self.plan.workers if growing else min(self.plan.workers, len(missing))
         self.monitor.begin(self._overview(workers))
         self.observers.notify("on_study_start", study=self.plan.resolved)
         with self.interrupts:
@@ -152,17 +157,29 @@ class _Supervisor:
 
     def _supply(self, orphans: bool = False) -> list[Cell]:
         """Queue what is wanted by now; return those of it that no result answers yet."""
-        agenda = agenda_of(self.plan.study, self.arms, self.fingerprints)
+        records = self.ledger.records()
+        self._settle(records)
+        others = agenda_of(self.plan.study, self.arms, self.fingerprints)
+        agenda = SearchingAgenda(self.searches, others)
         # What failed in this run waits for the next.
         failed = {(ended.key, ended.seed) for ended in self.failed}
-        cells = [
-            cell
-            for cell in agenda.wanted(self.ledger.records())
-            if (cell.key, cell.seed) not in failed
-        ]
+        cells = [cell for cell in agenda.wanted(records) if (cell.key, cell.seed) not in failed]
         missing = self.ledger.queue(cells, WINDOW + 2 * self.plan.workers, orphans)
         self._count_in(cells, missing)
         return missing
+
+    def _settle(self, records: list[Record]) -> None:
+        """Take in the arms that searches have come to."""
+        before = self.arms
+        self.arms, found = self.searches.settled(self.arms, records)
+        if self.arms == before:
+            return
+        self.fingerprints |= found
+        self.header = replace(
+            self.header,
+            arms=tuple(arm_result(arm) for arm in self.arms),
+            fingerprints=dict(self.fingerprints),
+        )
 
     def _count_in(self, cells: list[Cell], missing: list[Cell]) -> None:
         """Add what was not wanted before to the work; arms that are the same share trials."""
@@ -173,6 +190,8 @@ class _Supervisor:
                 continue
             self.known.add(one)
             self.state.total += 1
+            if cell.config is not None:
+                self.steps[cell.key] = cell.config["steps"]
             if one in unanswered:
                 self.open.add(one)
                 self.workload.add(self.steps[cell.key])
@@ -354,6 +373,7 @@ class _Supervisor:
             data_root=plan.data_root,
             cache=plan.cache,
             device=plan.devices[0],
+            searches=self.searches.rules,
         )
 
     def _overview(self, workers: int) -> Overview:

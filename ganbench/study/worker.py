@@ -1,20 +1,23 @@
 """A worker process: claims trials, trains them, and tells the supervisor."""
 
+import json
 import multiprocessing
 import os
 import signal
 import threading
 import time
 import traceback
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
+from ganbench.config.model import TrialConfig
 from ganbench.plugin import Data, GanbenchError, Host
 from ganbench.study.album import Album
 from ganbench.study.archive import Archive
-from ganbench.study.attempt import Checkpoint, attempt, failure
+from ganbench.study.attempt import Checkpoint, PrunedError, attempt, failure
 from ganbench.study.compute import set_up_torch
 from ganbench.study.journal import LedgerError
 from ganbench.study.ledger import Claim, Ledger
@@ -34,6 +37,7 @@ from ganbench.study.messages import (
 from ganbench.study.observers import Observers
 from ganbench.study.records import Ending
 from ganbench.study.results import EvaluationPoint
+from ganbench.study.search import prune, second_value
 from ganbench.training import NotApplicableError, Trial
 
 PULSE_SECONDS = 0.25
@@ -199,8 +203,13 @@ class _Worker:
             elif not self.link.wait():
                 return
 
+    def _config(self, claim: Claim) -> TrialConfig:
+        if claim.config is None:
+            return self.job.configs[claim.key]
+        return TrialConfig.model_validate_json(json.dumps(claim.config))
+
     def _train(self, claim: Claim) -> None:
-        config = self.job.configs[claim.key]
+        config = self._config(claim)
         began = time.monotonic()
         try:
             ending = self._attempt(claim)
@@ -217,16 +226,20 @@ class _Worker:
             self.ledger.put_back(claim.number)
             self.link.send(PutBack(claim.number))
             return
+        if claim.search is not None:
+            objectives = self.job.searches[claim.search].objectives
+            ending = replace(ending, second=second_value(objectives, ending))
         self.ledger.finish(claim.number, ending)
         self._checkpoint(claim).discard()
         primary = config.evaluation.primary
         figure = ending.evaluations[-1].figures.get(primary) if ending.evaluations else None
         if ending.outcome == "diverged":
             figure = None
-        self._ended(claim, ending.outcome, ending.steps, figure, began, ending.error)
+        reason = f"at step {ending.steps}" if ending.outcome == "pruned" else ending.error
+        self._ended(claim, ending.outcome, ending.steps, figure, began, reason)
 
     def _attempt(self, claim: Claim) -> Ending | None:
-        config = self.job.configs[claim.key]
+        config = self._config(claim)
 
         def build() -> Trial:
             return Trial(config, claim.seed, self.data, self.host, self.device)
@@ -234,10 +247,13 @@ class _Worker:
         kept = self._checkpoint(claim)
         trial, measured = kept.restore(build)
         self.link.send(
-            Started(claim.number, claim.arm, claim.seed, claim.key, trial.step, trial.steps)
+            Started(claim.number, claim.title, claim.seed, claim.key, trial.step, trial.steps)
         )
         self.observers.notify(
-            "on_trial_start", arm=claim.arm, seed=claim.seed, config=config.model_dump(mode="json")
+            "on_trial_start",
+            arm=claim.title,
+            seed=claim.seed,
+            config=config.model_dump(mode="json"),
         )
         watcher = _Watcher(self, claim)
         if measured.points:
@@ -245,12 +261,33 @@ class _Worker:
         ending = attempt(trial, measured, self.evaluator, config.evaluation, kept, watcher)
         self.link.check()
         # One that diverged stopped at a step that depends on how its training was sliced.
-        if ending is not None and ending.outcome == "complete":
+        shown = claim.search is None
+        if shown and ending is not None and ending.outcome == "complete":
             Album(self.archive, claim, self.link.notice).keep(trial, self.data)
         return ending
 
+    def prune(self, claim: Claim, point: EvaluationPoint) -> None:
+        """Give a search's trial up if its pruner says so.
+
+        Raises
+        ------
+        PrunedError
+            If so.
+        """
+        rules = self.job.searches[str(claim.search)]
+        measured = point.figures.get(self.job.evaluation.primary)
+        if rules.pruner == "none" or point.step >= rules.steps or measured is None:
+            return
+        records = self.ledger.records(claim.search)
+        given_up, notes = prune(rules, claim.index, claim.seed, records)
+        self.ledger.remember(claim.number, notes)
+        if given_up:
+            raise PrunedError
+
     def _checkpoint(self, claim: Claim) -> Checkpoint:
-        path = self.archive.checkpoint(claim.key, claim.seed)
+        # Two searches may be at the same configuration at once.
+        place = claim.key if claim.search is None else f"{claim.key}-{claim.number}"
+        path = self.archive.checkpoint(place, claim.seed)
         return Checkpoint(path, claim.fingerprint, self.link.notice)
 
     def _fail(self, claim: Claim, error: Exception, began: float) -> None:
@@ -271,11 +308,11 @@ class _Worker:
         error: str | None,
         kind: str | None = None,
     ) -> None:
-        self.observers.notify("on_trial_end", arm=claim.arm, seed=claim.seed, outcome=outcome)
+        self.observers.notify("on_trial_end", arm=claim.title, seed=claim.seed, outcome=outcome)
         self.link.send(
             Ended(
                 number=claim.number,
-                arm=claim.arm,
+                arm=claim.title,
                 seed=claim.seed,
                 key=claim.key,
                 outcome=outcome,
@@ -311,8 +348,14 @@ class _Watcher:
         self._worker.link.check()
         self._worker.ledger.note(claim.number, point.step, point.figures.get(self._primary))
         self._worker.observers.notify(
-            "on_evaluation", arm=claim.arm, seed=claim.seed, step=point.step, figures=point.figures
+            "on_evaluation",
+            arm=claim.title,
+            seed=claim.seed,
+            step=point.step,
+            figures=point.figures,
         )
+        if claim.search is not None:
+            self._worker.prune(claim, point)
 
     def _send(self, step: int, steps_per_second: float, state: Any) -> None:
         self._sent = time.monotonic()
