@@ -8,6 +8,7 @@ from ganbench.report.words import count, interval, listing, mean_and_deviation, 
 from ganbench.study.comparison import Comparison, Effect
 from ganbench.study.planning import plan
 from ganbench.study.results import StudyResults, label
+from ganbench.study.sequential import Progress, looks_in_words, progress_of
 
 PLURAL = {"helps": "help", "hurts": "hurt", "no effect": "have no effect"}
 SINGULAR = {"no effect": "has no effect"}
@@ -19,6 +20,9 @@ MISSED = {"helps": "worse without", "hurts": "better without"}
 def progress(results: StudyResults) -> str:
     """Say how far the study is; empty if every trial has ended."""
     applying = [arm for arm in results.arms if arm.skipped is None]
+    adding = progress_of(results)
+    if adding is not None:
+        return _progress(results, adding)
     whole = len(applying) * len(results.seeds)
     ended = sum(
         trial.outcome != "pending"
@@ -28,6 +32,18 @@ def progress(results: StudyResults) -> str:
     if ended >= whole:
         return ""
     return f"{ended} of {whole} trials have ended so far: every verdict here may still change."
+
+
+def _progress(results: StudyResults, adding: Progress) -> str:
+    """Say how far a study that adds seeds is."""
+    wanted = {(arm, seed) for arm, seeds in adding.wanted.items() for seed in seeds}
+    ended = {(trial.arm, trial.seed) for trial in results.trials if trial.outcome != "pending"}
+    if wanted <= ended:
+        return ""
+    return (
+        f"{len(wanted & ended)} of the {len(wanted)} trials up to look {adding.taken + 1} of "
+        f"{len(adding.looks)} have ended so far: the verdicts of arms that are open may change."
+    )
 
 
 def answer(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[str, ...]:
@@ -40,7 +56,7 @@ def answer(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[st
     baseline = comparisons[0]
     again = {arm.name for arm in results.arms if arm.is_again}
     arms = [item for item in comparisons[1:] if item.arm not in again]
-    sentences = [_tally(arms, results)] if arms else ["There is only a baseline."]
+    sentences = [_tally(baseline, arms, results)] if arms else ["There is only a baseline."]
     sentences += _clearest(arms, "helps", results) + _clearest(arms, "hurts", results)
     if baseline.mean is not None:
         ends = mean_and_deviation(baseline.mean, baseline.deviation)
@@ -53,7 +69,11 @@ def answer(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[st
     sentences += [_false_alarm(item, results) for item in comparisons if item.arm in again]
     if results.quick:  # few seeds by design: what they could show is no news of the study
         return " ".join(filter(None, sentences)), ""
-    strength = plan(len(results.seeds), len(results.family), results.alpha).text
+    family, adding = len(results.family), progress_of(results)
+    if adding is None:
+        strength = plan(len(results.seeds), family, results.alpha).text
+    else:
+        strength = looks_in_words(adding.looks, family, results.alpha)
     return " ".join(filter(None, sentences)), strength
 
 
@@ -68,11 +88,13 @@ def _false_alarm(item: Comparison, results: StudyResults) -> str:
     return "" if item.verdict == "n/a" else f"{which} is not told from it, as it should be."
 
 
-def _tally(arms: Sequence[Comparison], results: StudyResults) -> str:
+def _tally(baseline: Comparison, arms: Sequence[Comparison], results: StudyResults) -> str:
     """Count the verdicts; where arms leave things out, what they say of these."""
     turned = TURNED if results.leaves_out else {}
     found = Counter(turned.get(item.verdict, item.verdict) for item in arms)
-    seeds = len(results.seeds)
+    most = baseline.looks.seeds if baseline.looks else len(results.seeds)
+    fewest = min((item.looks.seeds for item in arms if item.looks), default=most)
+    seeds = count(most, "seed") if fewest == most else f"{fewest} to {count(most, 'seed')}"
     applying = len(arms) - found["n/a"]
     parts = []
     for verdict in ("helps", "hurts", "no effect", "inconclusive"):
@@ -93,7 +115,7 @@ def _tally(arms: Sequence[Comparison], results: StudyResults) -> str:
     changes = f"Of {count(applying, 'change')} to the baseline"
     if turned:
         changes = f"Of {count(applying, 'factor')}, each left out of the full arm alone"
-    return f"{changes}, {listing(parts)}, with {count(seeds, 'seed')}.{without}"
+    return f"{changes}, {listing(parts)}, with {seeds}.{without}"
 
 
 def _clearest(arms: Sequence[Comparison], verdict: str, results: StudyResults) -> list[str]:

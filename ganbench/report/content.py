@@ -40,6 +40,7 @@ from ganbench.study.comparison import Comparison, Effect
 from ganbench.study.effects import Effects
 from ganbench.study.exploratory import Exploration
 from ganbench.study.results import StudyResults, label
+from ganbench.study.sequential import schedule_of
 
 Section = tuple[str, str]
 """Title and Markdown text of a section that a plugin adds."""
@@ -161,7 +162,8 @@ def _setting(results: StudyResults) -> str:
     parts = [str(study.get("name", "")), str(dataset.get("name", ""))]
     first = results.reference.removeprefix("the ")
     parts.append(f"{first} and {count(len(results.arms) - 1, 'arm')}")
-    parts.append(count(len(results.seeds), "seed"))
+    most = count(len(results.seeds), "seed")
+    parts.append(most if schedule_of(study) is None else f"up to {most}")
     steps = (study.get("baseline") or {}).get("steps")
     if steps:
         parts.append(count(steps, "step"))

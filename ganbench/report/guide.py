@@ -2,6 +2,7 @@
 
 from ganbench.study.paired import DRAWS, ENUMERATED
 from ganbench.study.results import StudyResults
+from ganbench.study.sequential import schedule_of
 
 BANNER = (
     "This is a quick run: few steps and few seeds. It proves that the study runs, and no more; "
@@ -45,6 +46,7 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
     bare = reference.removeprefix("the ")
     return (
         *_arms(results),
+        *_looks(results),
         (
             "Pair",
             f"One seed in an arm and in {reference}. Both start from the same weights, where "
@@ -153,3 +155,19 @@ def _arms(results: StudyResults) -> tuple[tuple[str, str], ...]:
             )
         )
     return tuple(told)
+
+
+def _looks(results: StudyResults) -> tuple[tuple[str, str], ...]:
+    """Return what looks are, where the study adds seeds."""
+    if schedule_of(results.study) is None:
+        return ()
+    return (
+        (
+            "Look",
+            "This study adds seeds to the arms whose verdict is open. At each look, fixed "
+            "beforehand, an arm is judged over as many seeds as the look has; once it is settled "
+            "it gets no more. Each look spends a share of the error rate: p is of the last look "
+            "at that arm, p Holm is corrected for all looks as well, and an arm's intervals of "
+            "all looks together hold the truth as often as one of a study of fixed seeds.",
+        ),
+    )

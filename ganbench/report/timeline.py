@@ -54,11 +54,12 @@ def _panel(results: StudyResults, item: Comparison, steps: Sequence[int], name: 
         text(0, 13, shorten(item.arm, 44), "strong"),
         text(0, 28, _counts(item), "soft"),
     ]
-    for row, seed in enumerate(results.seeds):
+    seeds = results.seeds[: item.looks.seeds] if item.looks else results.seeds
+    for row, seed in enumerate(seeds):
         y = TOP + row * PITCH
         parts.append(text(LABEL - 8, y + 10, str(seed), "soft end"))
         parts.append(_row(trials.get(seed), steps, y, pitch))
-    bottom = TOP + PITCH * len(results.seeds)
+    bottom = TOP + PITCH * len(seeds)
     parts.append(text(0, bottom + 14, "step", "soft"))
     parts.append(text(LABEL, bottom + 14, f"{steps[0]:,}", "soft"))
     if len(steps) > 1:

@@ -51,6 +51,31 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """The looks at one arm, or at the baseline, in a study that adds seeds.
+
+    Attributes
+    ----------
+    taken, planned : int
+    seeds : int
+        At the last one; those of the first, if none is taken.
+    level : float
+        One less the level of the intervals at that look.
+    p : float or None
+        Corrected for the looks, not for the family; None before the first.
+    is_open : bool
+        Whether more seeds are wanted.
+    """
+
+    taken: int
+    planned: int
+    seeds: int
+    level: float
+    p: float | None
+    is_open: bool
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One row of the verdict table.
 
@@ -86,6 +111,8 @@ class Comparison:
         For an inconclusive arm: how many seeds in all would probably show an effect of the size
         seen, and how many that it lies within the margin, if what was observed is the truth;
         None if over 200, if the question does not arise, or in a quick run.
+    looks : Looks or None
+        Of a study that adds seeds; the row tells of the seeds of the arm's last look alone.
     """
 
     arm: str
@@ -109,6 +136,7 @@ class Comparison:
     seeds_for_margin: int | None = None
     levels: Mapping[str, Any] = field(default_factory=dict)
     reading: str = ""
+    looks: Looks | None = None
 
     @property
     def is_reference(self) -> bool:

@@ -84,10 +84,10 @@ class Exploration:
 
 def explore(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[Exploration, ...]:
     """Return the figures of every arm, as ``compare`` orders them; the baseline's first."""
-    alpha, theirs = results.alpha, results.of_arm(results.arms[0].name)
-    found = []
+    alpha, found = results.alpha, []
     for row in comparisons:
-        ours = results.of_arm(row.arm)
+        view = results.of_first(row.looks.seeds) if row.looks else results
+        ours, theirs = view.of_arm(row.arm), view.of_arm(results.arms[0].name)
         ends = [end for trial in ours.values() if (end := _end(results, trial)) is not None]
         iqm = interquartile_mean(ends, alpha) if ends else None
         if row.is_reference:
@@ -95,7 +95,8 @@ def explore(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[E
             continue
         change = None
         if row.effect and row.effect.method == "mean" and len(row.effect.differences) > 1:
-            change = bca_interval(list(row.effect.differences.values()), alpha)
+            level = row.looks.level if row.looks else alpha
+            change = bca_interval(list(row.effect.differences.values()), level)
         both = _both(results, ours, theirs)
         found.append(
             Exploration(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log1p
 
-from ganbench.study.comparison import Effect
+from ganbench.study.comparison import Effect, Looks
 from ganbench.study.planning import MOST_SEEDS
 from ganbench.study.results import Outcome
 
@@ -56,9 +56,13 @@ class Census:
         parts += self._ranked_last()
         return "; ".join(parts) or "a verdict needs two seeds, and the study has one"
 
-    def annotated(self, reason: str) -> str:
-        """Return a verdict's reason after what the reader must know of trials that rank last."""
-        return "; ".join([*self._ranked_last(), reason])
+    def annotated(self, reason: str, looks: Looks | None = None, settled: bool = True) -> str:
+        """Return a verdict's reason after what the reader must know.
+
+        That is of trials that rank last and, where seeds are added, of the looks taken.
+        """
+        told = [_told(looks, settled)] if looks is not None else []
+        return "; ".join([*self._ranked_last(), *told, reason])
 
     def own(self) -> str:
         """Say how many of the arm's own trials rank last, and why; empty if none does."""
@@ -89,6 +93,22 @@ class Census:
         if amount < self.seeds:
             return f"{amount} of {self.seeds} seeds"
         return "its only seed" if amount == 1 else f"all {amount} seeds"
+
+
+def _told(looks: Looks, settled: bool) -> str:
+    """Say after which look an arm stands where it does."""
+    if settled:
+        state = f"settled at look {looks.taken} of {looks.planned}"
+    elif looks.is_open:
+        state = f"open after look {looks.taken} of {looks.planned}"
+    else:
+        state = f"still open at the last of {looks.planned} looks"
+    return f"{state}, with {looks.seeds} seeds"
+
+
+def why_not_yet(looks: Looks) -> str:
+    """Say why nothing is known of an arm before the first look."""
+    return f"no look has been taken yet: the first of {looks.planned} is at {looks.seeds} seeds"
 
 
 def why_inconclusive(effect: Effect, p_holm: float, alpha: float) -> str:

@@ -274,9 +274,23 @@ class StudyResults:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The study's repetitions, whether or not they have run."""
+        """The study's repetitions, whether or not they have run.
+
+        Of one that adds seeds, all that it may come to.
+        """
         seeds = self.study["seeds"]
+        if isinstance(seeds, Mapping):
+            seeds = seeds["max"]
         return tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+
+    def of_first(self, amount: int) -> "StudyResults":
+        """Return these results as if the study had its first ``amount`` seeds and no others."""
+        seeds = self.seeds[:amount]
+        return replace(
+            self,
+            study={**self.study, "seeds": list(seeds)},
+            trials=tuple(trial for trial in self.trials if trial.seed in seeds),
+        )
 
     def changes(self, arm: ArmResult) -> str:
         """Return what differs in an arm from the reference, on one line: ``dropout: rate 0.2``.

@@ -20,6 +20,9 @@ than two pairs. *inconclusive*: the rest.
 than any that has one: to leave it out would praise an arm for the seeds it survives. Where both
 trials of a pair rank last, neither is better by any known amount, and there is no pair. A
 figure of 0 is as good as it gets, and ranks first.
+
+**Seeds that are added.** Where the study file has ``seeds: {min, max, step}``, an arm is judged
+at its last look, by ``ganbench.study.sequential``, and its row is of that look's seeds alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +30,12 @@ from dataclasses import replace
 from math import expm1, inf, isfinite, log2
 from statistics import fmean, median, stdev
 
-from ganbench.study.comparison import Comparison, Effect, Rate, Verdict
+from ganbench.study.comparison import Comparison, Effect, Looks, Rate, Verdict
 from ganbench.study.paired import holm, signed_ranks, wilson_interval
 from ganbench.study.planning import seeds_for_margin, seeds_for_power
-from ganbench.study.reasons import AGREED, Census, more_seeds, why_inconclusive
+from ganbench.study.reasons import AGREED, Census, more_seeds, why_inconclusive, why_not_yet
 from ganbench.study.results import ArmResult, Outcome, StudyResults, TrialResult, label
+from ganbench.study.sequential import Progress, progress_of
 from ganbench.study.verdicts import (
     Reading,
     decide,
@@ -44,9 +48,11 @@ from ganbench.study.verdicts import (
 
 def compare(results: StudyResults) -> tuple[Comparison, ...]:
     """Compare every arm with the baseline; one row an arm, the baseline's first."""
-    alpha = results.alpha
+    progress = progress_of(results)
+    if progress is not None:
+        return _compare_in_progress(results, progress)
     baseline, *arms = results.arms
-    rows = [_describe(results, arm, baseline, alpha) for arm in arms]
+    rows = [_describe(results, arm, baseline) for arm in arms]
     known = {row.arm: row for row in rows}
     family = [known[arm.name] for arm in results.family]
     corrected = _corrected(family)
@@ -57,9 +63,48 @@ def compare(results: StudyResults) -> tuple[Comparison, ...]:
         _judge(results, row, arm, corrected.get(row.arm, 1.0), len(family) + arm.is_again)
         for row, arm in zip(rows, arms, strict=True)
     ]
-    itself = _describe(results, baseline, baseline, alpha)
-    first = replace(
-        itself,
+    return (_describe_baseline(results), *judged)
+
+
+def _compare_in_progress(results: StudyResults, progress: Progress) -> tuple[Comparison, ...]:
+    """Compare every arm with the baseline over the seeds of its last look."""
+    rows = []
+    for arm in results.arms[1:]:
+        course = progress.courses.get(arm.name)
+        if course is None:
+            rows.append(_judge(results, _describe(results, arm, results.arms[0]), arm, 1.0, 1))
+            continue
+        level = results.alpha * course.look.share
+        view = results.of_first(course.look.seeds)
+        row = _describe(view, arm, results.arms[0], level)
+        looks = Looks(
+            taken=course.looks,
+            planned=len(progress.looks),
+            seeds=course.look.seeds,
+            level=level,
+            p=course.p if course.looks else None,
+            is_open=course.is_open,
+        )
+        row = replace(row, looks=looks)
+        family = len(results.family) + arm.is_again
+        rows.append(_judge(view, row, arm, course.p_holm, family, course.verdict))
+    amount = len(progress.wanted[results.arms[0].name])
+    looks = Looks(
+        taken=progress.taken,
+        planned=len(progress.looks),
+        seeds=amount,
+        level=results.alpha,
+        p=None,
+        is_open=any(course.is_open for course in progress.courses.values()),
+    )
+    return (replace(_describe_baseline(results.of_first(amount)), looks=looks), *rows)
+
+
+def _describe_baseline(results: StudyResults) -> Comparison:
+    """Return the baseline's row."""
+    baseline = results.arms[0]
+    return replace(
+        _describe(results, baseline, baseline),
         effect=None,
         best=None,
         area=None,
@@ -68,7 +113,6 @@ def compare(results: StudyResults) -> tuple[Comparison, ...]:
         left_out=0,
         cost=None,
     )
-    return (first, *judged)
 
 
 def _corrected(family: Sequence[Comparison]) -> dict[str, float]:
@@ -104,10 +148,10 @@ def relative_change(difference: float) -> float:
 
 
 def _describe(
-    results: StudyResults, arm: ArmResult, baseline: ArmResult, alpha: float
+    results: StudyResults, arm: ArmResult, baseline: ArmResult, level: float | None = None
 ) -> Comparison:
-    """Return an arm's row without its verdict."""
-    primary = results.primary
+    """Return an arm's row without its verdict; ``level`` of its effect's interval, or alpha."""
+    primary, alpha = results.primary, results.alpha
     ours, theirs = results.of_arm(arm.name), results.of_arm(baseline.name)
     complete = [trial for trial in ours.values() if trial.outcome == "complete"]
     ended = [trial for trial in ours.values() if trial.outcome in ("complete", "diverged")]
@@ -126,7 +170,7 @@ def _describe(
     def rate(count: int) -> Rate:
         return Rate(count, len(ended), *wilson_interval(count, len(ended), alpha))
 
-    effect = paired_effect(ours, theirs, lambda trial: trial.final(primary), alpha)
+    effect = paired_effect(ours, theirs, lambda trial: trial.final(primary), level or alpha)
     total = states.count("total collapse")
     return Comparison(
         arm=arm.name,
@@ -163,19 +207,29 @@ def _count_outcomes(
 
 
 def _judge(
-    results: StudyResults, row: Comparison, arm: ArmResult, p_holm: float, family: int
+    results: StudyResults,
+    row: Comparison,
+    arm: ArmResult,
+    p_holm: float,
+    family: int,
+    verdict: Verdict | None = None,
 ) -> Comparison:
-    """Return the row with its verdict, by the rules at the top of this module."""
+    """Return the row with its verdict, by the rules at the top of this module.
+
+    In a study that adds seeds, ``ganbench.study.sequential`` has come to the verdict.
+    """
     alpha, margin = results.alpha, results.margin
-    effect = row.effect
+    effect, looks = row.effect, row.looks
     if arm.skipped is not None:
         reason = f"does not apply: {arm.skipped}"
         return replace(row, reason=reason, effect=None, best=None, area=None)
     census = _census(results, arm)
+    if looks is not None and looks.taken == 0:
+        return replace(row, verdict="inconclusive", reason=census.annotated(why_not_yet(looks)))
     if effect is None or len(effect.differences) < 2:
         return replace(row, reason=census.why_too_few())
     row = replace(row, p_holm=p_holm)
-    verdict = decide(effect, p_holm, alpha, margin)
+    verdict = verdict or decide(effect, p_holm, alpha, margin)
     if verdict == "no effect":
         changed = is_significant(effect, p_holm, alpha)
         kind = "a change, but one too small to matter" if changed else "too small to matter"
@@ -185,11 +239,15 @@ def _judge(
                 f"equal to {results.reference} at every seed: here the change does nothing at all"
             )
         row = replace(row, reading=_reading(verdict, arm))
-        return replace(row, verdict=verdict, reason=census.annotated(text))
+        return replace(row, verdict=verdict, reason=census.annotated(text, looks))
     if verdict != "inconclusive":
         row = replace(row, reading=_reading(verdict, arm))
-        return replace(row, verdict=verdict, reason=census.annotated(AGREED))
-    found, within = _seeds_needed(effect, alpha, family, margin)
+        return replace(row, verdict=verdict, reason=census.annotated(AGREED, looks))
+    lacking = why_inconclusive(effect, p_holm, alpha)
+    if looks is not None and looks.is_open:
+        reason = census.annotated(lacking, looks, settled=False)
+        return replace(row, verdict=verdict, reason=reason)
+    found, within = _seeds_needed(effect, looks.level if looks else alpha, family, margin)
     if arm.is_again:
         found = within = None
         advice = "as it should be, since nothing differs"
@@ -201,7 +259,7 @@ def _judge(
     return replace(
         row,
         verdict=verdict,
-        reason=census.annotated(f"{why_inconclusive(effect, p_holm, alpha)}; {advice}"),
+        reason=census.annotated(f"{lacking}; {advice}", looks, settled=False),
         seeds_for_effect=found,
         seeds_for_margin=within,
     )
