@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ganbench.plugin import Host, Registered
 
-KINDS = ("architecture", "objective", "trick", "dataset", "extractor", "metric")
+KINDS = ("architecture", "objective", "trick", "dataset", "extractor", "metric", "launcher")
 PLURALS = {kind: f"{kind}s" for kind in KINDS}
 WIDEST = 110
 """Columns of the list, at most."""
@@ -27,7 +27,7 @@ NEAREST = 5
 """Names that are told for one that is not there, at most."""
 EXAMPLES = """\b
 Examples:
-  ganbench plugins                       everything that a study file can name
+  ganbench plugins                       everything that has a name
   ganbench plugins tricks                the tricks; the same as --kind trick
   ganbench plugins batch_norm            how to use it, its parameters, its source
   ganbench plugins my_trick --plugin my_trick.py
@@ -44,7 +44,7 @@ Examples:
 def command(name: str | None, plugins: tuple[Path, ...], kind: Any, as_json: bool) -> None:
     """List the plugins, those of a KIND, or show NAME's method card and parameters.
 
-    KIND is architectures, objectives, tricks, datasets, extractors or metrics.
+    KIND is architectures, objectives, tricks, datasets, extractors, metrics or launchers.
     """
     # Late, so that --help needs neither torch nor rich.
     from rich.console import Console

@@ -22,6 +22,7 @@ from ganbench.plugin.errors import GanbenchError
 from ganbench.plugin.hookspecs import hookimpl
 from ganbench.plugin.host import Host, Kind, PluginError, Registered, UnknownPluginError
 from ganbench.plugin.latent import Categorical, Code, LatentSpec, Uniform
+from ganbench.plugin.launcher import Launcher, LauncherParameters, WorkerStatus
 from ganbench.plugin.metric import (
     Extractor,
     ExtractorContext,
@@ -82,6 +83,8 @@ __all__ = [
     "Judge",
     "Kind",
     "LatentSpec",
+    "Launcher",
+    "LauncherParameters",
     "Metric",
     "MetricContext",
     "MetricParameters",
@@ -104,6 +107,7 @@ __all__ = [
     "TrickParameters",
     "Uniform",
     "UnknownPluginError",
+    "WorkerStatus",
     "can_classify",
     "hookimpl",
     "keep_weights",

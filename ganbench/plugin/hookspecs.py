@@ -7,6 +7,7 @@ import pluggy
 
 from ganbench.plugin.architecture import Architecture
 from ganbench.plugin.dataset import Dataset
+from ganbench.plugin.launcher import Launcher
 from ganbench.plugin.metric import Extractor, Metric
 from ganbench.plugin.objective import Objective
 from ganbench.plugin.trick import Trick
@@ -44,6 +45,11 @@ def register_extractors() -> Sequence[type[Extractor]]:  # type: ignore[empty-bo
 @hookspec
 def register_metrics() -> Sequence[type[Metric]]:  # type: ignore[empty-body]
     """Return metric classes."""
+
+
+@hookspec
+def register_launchers() -> Sequence[type[Launcher]]:  # type: ignore[empty-body]
+    """Return launcher classes."""
 
 
 @hookspec

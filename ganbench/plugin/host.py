@@ -21,13 +21,14 @@ from ganbench.plugin import hookspecs
 from ganbench.plugin.architecture import Architecture
 from ganbench.plugin.dataset import Dataset
 from ganbench.plugin.errors import GanbenchError
+from ganbench.plugin.launcher import Launcher
 from ganbench.plugin.methods import method_slip
 from ganbench.plugin.metric import Extractor, Metric
 from ganbench.plugin.objective import Objective
 from ganbench.plugin.parameters import describe_invalid
 from ganbench.plugin.trick import Trick
 
-Kind = Literal["architecture", "objective", "trick", "dataset", "extractor", "metric"]
+Kind = Literal["architecture", "objective", "trick", "dataset", "extractor", "metric", "launcher"]
 
 BASES: Mapping[Kind, type[Any]] = {
     "architecture": Architecture,
@@ -36,6 +37,7 @@ BASES: Mapping[Kind, type[Any]] = {
     "dataset": Dataset,
     "extractor": Extractor,
     "metric": Metric,
+    "launcher": Launcher,
 }
 
 
@@ -46,6 +48,7 @@ REQUIRED: Mapping[Kind, Sequence[tuple[str, ...]]] = {
     "dataset": [("load",)],
     "extractor": [("features",), ("protocol",)],
     "metric": [("compute",)],
+    "launcher": [("start",), ("poll",), ("stop",)],
 }
 """Methods without which a plugin cannot work; of alternatives, one."""
 
@@ -275,6 +278,10 @@ class _ModuleClasses:
     @hookspecs.hookimpl
     def register_metrics(self) -> Sequence[type[Metric]]:
         return self._of("metric")
+
+    @hookspecs.hookimpl
+    def register_launchers(self) -> Sequence[type[Launcher]]:
+        return self._of("launcher")
 
 
 def _file_of(module: Any) -> Path | None:
