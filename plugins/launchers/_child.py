@@ -82,3 +82,8 @@ class Child:
             return
         self._process.kill()
         self._process.wait()
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], log: str) -> int:
+    """Run a command to its end, and return its exit code; parameters as of ``Child``."""
+    return Child(command, environment, Path(log)).wait()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganbench_plugins.launchers._child import Child
+from ._child import Child
 
 
 class Job:

@@ -5,9 +5,9 @@ How to use
     workers on each GPU. A task whose node is lost is started again on another, by Ray.
 
 Technical details
-    Ray lets a task see only its share: without ``num_gpus`` a worker sees no GPU. What a worker
-    prints goes to a log on its own node, below the report's folder. The tasks end with the process
-    that started them.
+    A worker sees the GPUs of its share alone: without ``num_gpus`` none. What it prints goes to a
+    log below the report's folder, on its own node if that is not shared. The tasks end with the
+    process that started them.
 
 Source
     https://docs.ray.io
@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ganbench.plugin import Field, GanbenchError, Launcher, LauncherParameters, WorkerStatus
-from ganbench_plugins.launchers._child import Child, portable
-from ganbench_plugins.launchers._library import installed
+
+from ._child import portable, run
+from ._library import installed
 
 
 class Ray(Launcher):
@@ -63,13 +64,16 @@ class Ray(Launcher):
             num_gpus=own.num_gpus,
             resources=own.resources,
             max_retries=own.max_retries,
-        )(_work)
+        )(run)
+        # Ray may leave a task without a share of a GPU the sight of all of them.
+        hidden = {} if own.num_gpus else {"CUDA_VISIBLE_DEVICES": ""}
+        own_environment = {**hidden, **environment}
         started = []
         for _ in range(count):
             number = next(self._numbers)
             log = folder / f"ray-{os.getpid()}-{number}.log"
             handle = f"task {number}"
-            self._tasks[handle] = task.remote(portable(command), dict(environment), str(log))
+            self._tasks[handle] = task.remote(portable(command), own_environment, str(log))
             self._logs[handle] = log
             started.append(handle)
         return started
@@ -91,9 +95,7 @@ class Ray(Launcher):
         # A cluster that is started here tells nobody of it, unless its user wants that.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
-            ray.init(
-                address=self.parameters.address, log_to_driver=False, logging_level="WARNING"
-            )
+            ray.init(address=self.parameters.address, log_to_driver=False, logging_level="WARNING")
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             raise GanbenchError(f"Ray cannot be reached: {error}") from error
 
@@ -112,8 +114,3 @@ class Ray(Launcher):
             return WorkerStatus("done")
         how = f"exit code {code}" if code > 0 else f"signal {-code}"
         return WorkerStatus("failed", f"{how}; see {self._logs[handle]}")
-
-
-def _work(command: Sequence[str], environment: Mapping[str, str], log: str) -> int:
-    """Run a command in a task, and return its exit code."""
-    return Child(command, environment, Path(log)).wait()

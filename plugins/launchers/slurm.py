@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from ganbench.plugin import Field, GanbenchError, Launcher, LauncherParameters, WorkerStatus
-from ganbench_plugins.launchers._child import portable
-from ganbench_plugins.launchers._library import installed
-from ganbench_plugins.launchers._slurm_job import Job
+
+from ._child import portable
+from ._library import installed
+from ._slurm_job import Job
 
 WAITING = ("PENDING", "REQUEUED", "PREEMPTED", "READY")
 SIGNAL_SECONDS = 120
@@ -84,9 +85,7 @@ class Slurm(Launcher):
         try:
             executor = self._executor(folder)
             with executor.batch():
-                jobs = [
-                    executor.submit(Job(portable(command), environment)) for _ in range(count)
-                ]
+                jobs = [executor.submit(Job(portable(command), environment)) for _ in range(count)]
         except (FailedJobError, FailedSubmissionError, RuntimeError, OSError) as error:
             raise GanbenchError(f"the jobs cannot be submitted: {error}") from error
         started = {f"job {job.job_id}": job for job in jobs}

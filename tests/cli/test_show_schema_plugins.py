@@ -118,7 +118,8 @@ def test_the_schema_is_valid_and_has_a_plugin_files_parameters():
 def test_plugins_lists_every_kind_with_a_line_for_each_that_fits(monkeypatch):
     output = run("plugins", "--plugin", "idle.py")
     lines = output.splitlines()
-    for kind in ("architectures", "objectives", "tricks", "datasets", "extractors", "metrics"):
+    kinds = ("architectures", "objectives", "tricks", "datasets", "extractors", "metrics")
+    for kind in (*kinds, "launchers"):
         assert any(line.startswith(f"{kind} (") for line in lines)
     row = next(line for line in lines if line.split()[:1] == ["idle"])
     assert row.endswith(" Do nothing at all [idle.py]")

@@ -41,12 +41,16 @@ def imported(paths: list[Path]) -> set[str]:
     return found - set(sys.stdlib_module_names) - ours
 
 
-AT_RUN_TIME, FOR_DEVELOPMENT = (rows(part) for part in PAGE.split("## For development"))
+EXTRAS = names([text for e in PROJECT["project"]["optional-dependencies"].values() for text in e])
+AT_RUN_TIME, IN_EXTRAS, FOR_DEVELOPMENT = (
+    rows(part) for part in re.split("## Extras|## For development", PAGE)
+)
 IMPORTED = imported([*(ROOT / "ganbench").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")])
 
 
 @pytest.mark.parametrize(
-    ("table", "declared"), [(AT_RUN_TIME, RUNTIME), (FOR_DEVELOPMENT, DEVELOPMENT)]
+    ("table", "declared"),
+    [(AT_RUN_TIME, RUNTIME), (IN_EXTRAS, EXTRAS), (FOR_DEVELOPMENT, DEVELOPMENT)],
 )
 def test_each_declared_dependency_has_a_whole_row_and_nothing_else_has(table, declared):
     assert set(table) == declared
@@ -54,7 +58,7 @@ def test_each_declared_dependency_has_a_whole_row_and_nothing_else_has(table, de
 
 
 def test_everything_imported_is_declared_or_told_to_come_with_what_is():
-    declared = {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in RUNTIME}
+    declared = {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in RUNTIME | EXTRAS}
     brought = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"Brings (.*?), used", PAGE))))
     assert brought == {"markupsafe", "pydantic_core", "annotated_types"}
     assert IMPORTED - declared - brought == set()

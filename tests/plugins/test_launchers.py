@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from ganbench_plugins.launchers import _library, _slurm_job, slurm
 from launched import ended, found, pids, until, work
 
 from ganbench.plugin import GanbenchError, Host
-from ganbench_plugins.launchers import _library, _slurm_job, slurm
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +110,7 @@ def test_what_slurm_tells_a_whole_job_does_not_kill_the_command(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "library"), [("slurm", "submitit"), ("ray", "ray")])
-def test_a_missing_library_is_named_with_the_extra_that_brings_it(
-    host, monkeypatch, name, library
-):
+def test_a_missing_library_is_named_with_the_extra_that_brings_it(host, monkeypatch, name, library):
     monkeypatch.setattr(_library, "find_spec", lambda _: None)
     has, reason = host.create("launcher", name).available()
     assert not has
@@ -169,7 +167,7 @@ def test_slurm_is_asked_for_one_array_with_what_the_user_set(host, cluster):
 
 def test_a_submission_that_slurm_refuses_is_told(host, cluster):
     (cluster / "bin" / "sbatch").write_text("#!/bin/sh\necho invalid partition >&2\nexit 1\n")
-    with pytest.raises(GanbenchError, match="cannot be submitted: .*invalid partition"):
+    with pytest.raises(GanbenchError, match=r"cannot be submitted: (.|\n)*invalid partition"):
         host.create("launcher", "slurm").start(work(cluster), 2, {}, cluster / "logs")
 
 

@@ -55,6 +55,7 @@ def test_stopping_lets_workers_keep_what_they_have(launcher, tmp_path):
     launcher.stop(handles)
     assert ended(launcher, handles)[handles[0]].state == "failed"
     until(lambda: pids(tmp_path, "stopped") == pids(tmp_path, "began"))
+    launcher.stop(handles)  # nothing is left to stop, which is no error
     (log,) = tmp_path.glob("ray-*.log")
     assert "at work hello" in log.read_text()
 
