@@ -24,9 +24,10 @@ from ganbench.study.compute import choose_devices, default_workers
 from ganbench.study.design import expand
 from ganbench.study.monitor import Monitor
 from ganbench.study.observers import Observers
+from ganbench.study.outcome import Outcome
 from ganbench.study.results import StudyResults
 from ganbench.study.run_plan import RunPlan, cache_folder
-from ganbench.study.supervisor import Outcome, run_study
+from ganbench.study.supervisor import run_study
 
 FAILED = 1
 INTERRUPTED = 130

@@ -39,6 +39,8 @@ def tally(state: State) -> str:
         parts.append(f"{state.diverged} diverged")
     if state.failed:
         parts.append(f"{state.failed} failed")
+    if state.elsewhere:
+        parts.append(f"{state.elsewhere} on other machines")
     return ", ".join(parts)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ganbench.evaluation.pictures import TILES, own_picture, sample_sheet
 from ganbench.plugin import Data
 from ganbench.study.archive import Archive, write_atomically
-from ganbench.study.ledger import Claim
+from ganbench.study.claim import Claim
 from ganbench.training import HookError, NonFiniteError, Trial
 
 

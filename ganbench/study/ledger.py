@@ -1,103 +1,34 @@
 """The ledger: Optuna records every trial, one an arm and seed, and hands out the work."""
 
-import hashlib
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.study import StudyDirection
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
-from ganbench.study.journal import JOURNAL, open_journal
-from ganbench.study.records import Cell, Ending, Record, read_records
+from ganbench.study.claim import Claim, claim_of
+from ganbench.study.definition import Definition
+from ganbench.study.journal import JOURNAL
+from ganbench.study.records import ANSWERS, STUDY, Cell, Ending, Record, read_records
+from ganbench.study.storage import Address, Notice, close_storage, open_storage
+from ganbench.study.templates import adopted_trial, same_cell, waiting_trial
 
+if TYPE_CHECKING:
+    from ganbench.study.heart import Heart
 
-@dataclass(frozen=True)
-class Definition:
-    """What an Optuna study's parameters are.
-
-    Attributes
-    ----------
-    name : str
-        The study file's name.
-    arms : tuple of str
-    factors : mapping of str to tuple of str
-        Each factor's levels, as text.
-    seeds : tuple of int
-        Their range may change within an Optuna study.
-    searches : tuple of str
-        Names of the Optuna studies of the study's searches.
-    """
-
-    name: str
-    arms: tuple[str, ...]
-    factors: Mapping[str, tuple[str, ...]]
-    seeds: tuple[int, ...]
-    searches: tuple[str, ...] = ()
-
-    @property
-    def study_name(self) -> str:
-        """The name, and a hash of the rest.
-
-        Optuna lets no categorical parameter change its choices, so each set of arms and
-        levels is an Optuna study of its own.
-        """
-        text = json.dumps([self.arms, self.factors], sort_keys=True)
-        return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """Return the arms' parameters as Optuna knows them."""
-        return {
-            **{key: CategoricalDistribution(levels) for key, levels in self.factors.items()},
-            "arm": CategoricalDistribution(self.arms),
-            "seed": IntDistribution(min(self.seeds), max(self.seeds)),
-        }
-
-    def parameters(self, cell: Cell) -> dict[str, Any]:
-        """Return an arm's value of each parameter."""
-        return {**cell.levels, "arm": cell.arm, "seed": cell.seed}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A cell that this process is to train.
-
-    Attributes
-    ----------
-    number : int
-        Its trial's id, unique in the storage.
-    arm, seed, key, fingerprint
-        As in the ``Cell``.
-    search : str or None
-        The search that it is a trial of, ``index`` then being which.
-    config : mapping or None
-        The configuration, as plain values, where it came up during the run.
-    """
-
-    number: int
-    arm: str
-    seed: int
-    key: str
-    fingerprint: str
-    search: str | None = None
-    index: int = -1
-    config: Mapping[str, Any] | None = None
-
-    @property
-    def title(self) -> str:
-        """What is trained, as a reader knows it."""
-        return self.arm if self.search is None else f"{self.arm}, tuning {self.index + 1}"
+LOST, MEASURED_THEN = "lost", "measured when lost"
+"""Attributes: how often a trial's worker was lost, and how far the trial was the last time."""
+TRIES = 3
+"""So many workers may be lost over one trial: then it is no accident."""
 
 
 class Ledger:
-    """The records of one journal, and the waiting trials of one study in it.
+    """The records of one storage, and the waiting trials of one study in it.
 
     The arms' trials are one Optuna study, each search's trials another.
 
@@ -105,26 +36,56 @@ class Ledger:
     grants to one process only. ``Study.ask`` is not used: with an empty queue it would
     sample a cell that nobody asked for.
 
+    On a storage that machines share nobody is in charge. Each lets what it wants wait, and
+    where two let the same trial wait, the later of the two is put away when it is claimed. A
+    running trial is nobody else's until its heart has stopped.
+
     Parameters
     ----------
     folder : Path
-        Made if there is none.
+        Where the journal stands; made if there is none.
     definition : Definition
+    address : Address or None
+        A storage to use instead of the journal.
+    notice : callable (text), optional
+        Told when a storage is away, and waited for.
+    hurry : callable, optional
+        Whether to wait for it no longer.
+    patient : bool
+        Whether to wait for a storage that is away from the start.
 
     Raises
     ------
     LedgerError
-        If there is a journal that cannot be read; by every method that writes, if it cannot.
+        If there is a journal that cannot be read, or a storage that cannot be used; by every
+        method that writes, if it cannot.
     """
 
-    def __init__(self, folder: Path, definition: Definition) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(
+        self,
+        folder: Path,
+        definition: Definition,
+        address: Address | None = None,
+        notice: Notice | None = None,
+        hurry: Callable[[], bool] | None = None,
+        patient: bool = False,
+    ) -> None:
         self.definition = definition
-        self._storage = open_journal(folder / JOURNAL)
+        self._storage = open_storage(folder / JOURNAL, address, notice, hurry, patient)
         self._studies: dict[str, int] = {}
         self._study = self._open_study(definition.study_name)
+        self._heart = self._listen(address)
         self._claimed: set[int] = set()
+        self._lost: Counter[int] = Counter()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines may work on it at the same time."""
+        return self._heart is not None
+
+    def close(self) -> None:
+        """Give up the connection to a storage; nothing can be done with the ledger any more."""
+        close_storage(self._storage)
 
     def describe(self, attributes: Mapping[str, Any]) -> None:
         """Note what Optuna's dashboard should show of the study."""
@@ -134,15 +95,27 @@ class Ledger:
                 self._storage.set_study_user_attr(self._study, key, value)
 
     def records(self, search: str | None = None) -> list[Record]:
-        """Return every trial of the journal, or those of one search."""
-        return read_records(self._storage, search)
+        """Return every trial of the journal, or of this study on a shared storage.
+
+        Parameters
+        ----------
+        search : str or None
+            Name of the only Optuna study whose trials to return.
+        """
+        name = self.definition.name if self.shared else None
+        return read_records(self._storage, name, search)
 
     def queue(
-        self, cells: Iterable[Cell], window: int | None = None, orphans: bool = True
+        self,
+        cells: Iterable[Cell],
+        window: int | None = None,
+        orphans: bool = True,
+        records: Sequence[Record] | None = None,
     ) -> list[Cell]:
         """Let those ``cells`` wait, in order, that no complete trial answers yet.
 
-        Only for the one supervisor: waiting trials that nobody wants any more are put away.
+        Only for a supervisor. In a journal, which has but one, waiting trials that it does not
+        want are put away; on a shared storage another machine may want them.
 
         Parameters
         ----------
@@ -150,15 +123,21 @@ class Ledger:
         window : int or None
             How many may wait at a time; a storage slows down with the length of its queue.
         orphans : bool
-            Whether nobody can be at work, so that trials that are running wait again.
+            Whether nobody can be at work, so that trials that are running wait again. On a
+            shared storage nobody can know that, and their hearts decide.
+        records : sequence of Record, optional
+            Those by which the cells were chosen, so that nothing that failed since is chosen.
 
         Returns
         -------
         list of Cell
             What is not answered yet: it waits, runs, or is still to be queued.
         """
+        if self._heart is not None:
+            for number in self._heart.stopped(self._own_studies()):
+                self.lose(number, "its worker gave no more sign of life")
         missing = {cell.address: cell for cell in cells}
-        records = self.records()
+        records = self.records() if records is None else records
         self._answer(missing, records)
         unanswered = list(missing.values())
         waiting = 0
@@ -166,34 +145,45 @@ class Ledger:
             if record.study not in self._own or record.state.is_finished():
                 continue
             wanted = missing.pop(record.address, None) is not None
-            if record.state == TrialState.RUNNING and not orphans:
+            if record.state == TrialState.RUNNING and (self.shared or not orphans):
                 continue
             if not wanted:
-                self.fail(self._id(record), "superseded", "nobody wants this trial any more")
+                if not self.shared:
+                    self.fail(self._id(record), "superseded", "nobody wants this trial any more")
                 continue
             if record.state == TrialState.RUNNING:
                 self.put_back(self._id(record))
             waiting += 1
         room = None if window is None else max(0, window - waiting)
         for cell in list(missing.values())[:room]:
-            self._add(cell)
+            self._add(cell, waiting_trial(self.definition, cell))
         return unanswered
 
-    def withdraw(self, key: str, reason: str) -> int:
-        """Put away the waiting trials of a configuration; return how many there were."""
+    def withdraw(self, key: str, reason: str, fingerprint: str | None = None) -> int:
+        """Put away the waiting trials of a configuration; return how many there were.
+
+        Of a fingerprint's only, where it is given: it may apply on machines of another kind.
+        """
         found = [
             record
             for record in self.records()
             if record.study in self._own
             and record.state == TrialState.WAITING
             and record.attributes["key"] == key
+            and fingerprint in (None, record.attributes["fingerprint"])
         ]
         return sum(self.fail(self._id(record), "not applicable", reason) for record in found)
 
-    def claim(self) -> Claim | None:
+    def claim(self, accept: Callable[[Mapping[str, Any]], bool] | None = None) -> Claim | None:
         """Take the first waiting trial, which then nobody else gets; None if none waits.
 
         A search's come first: others wait for what they give.
+
+        Parameters
+        ----------
+        accept : callable (attributes) -> bool, optional
+            Whether this process can train a trial: on a shared storage some may wait for
+            machines of another kind.
         """
         for name in (*self.definition.searches, self.definition.study_name):
             study = self._find_study(name)
@@ -203,32 +193,46 @@ class Ledger:
                 study, deepcopy=False, states=(TrialState.WAITING,)
             )
             for trial in waiting:
-                number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-                # The storage recognises a grant by the last trial that this process ran, so
-                # one that it has had before could seem granted when another process has it.
-                if number in self._claimed or "key" not in trial.user_attrs:
+                own = trial.user_attrs
+                if "key" not in own or not (accept is None or accept(own)):
                     continue
-                if self._grant(number):
-                    return _claim_of(name, number, trial.user_attrs)
+                number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
+                if self._take(number) and not self._is_duplicate(study, trial):
+                    return claim_of(name, number, own)
         return None
 
-    def _grant(self, number: int) -> bool:
-        try:
-            granted = self._storage.set_trial_state_values(number, state=TrialState.RUNNING)
-        except UpdateFinishedTrialError:
-            return False
-        if granted:
-            self._claimed.add(number)
-        return granted
+    @contextmanager
+    def alive(self, claim: Claim) -> Generator[None]:
+        """Show, while inside, that somebody is at work on a trial."""
+        if self._heart is None:
+            yield
+            return
+        with self._heart.beating(claim.number):
+            yield
 
-    def put_back(self, number: int) -> None:
-        """Let a running trial wait again."""
-        self._end(number, {}, TrialState.WAITING)
+    def lose(self, number: int, cause: str) -> Literal["waits", "failed", "had ended"]:
+        """Let a trial wait again whose worker was lost, unless it cost too many.
 
-    def note(self, number: int, step: int, value: float | None) -> None:
-        """Record the primary figure at a step."""
-        if value is not None and math.isfinite(value):
-            self._update(self._storage.set_trial_intermediate_value, number, step, value)
+        On a shared storage whoever notices counts, and a trial that got on since it was lost
+        last is no killer: then it is counted anew.
+
+        Returns
+        -------
+        {"waits", "failed", "had ended"}
+        """
+        if self._count_loss(number) < TRIES:
+            return "waits" if self.put_back(number) else "had ended"
+        return "failed" if self.fail(number, "failed", lost_for_good(cause)) else "had ended"
+
+    def put_back(self, number: int) -> bool:
+        """Let a running trial wait again; False if it had ended."""
+        return self._end(number, {}, TrialState.WAITING)
+
+    def note(self, number: int, step: int, value: float | None) -> bool:
+        """Record the primary figure at a step; False if the trial is seen to have ended."""
+        if value is None or not math.isfinite(value):
+            return True
+        return self._update(self._storage.set_trial_intermediate_value, number, step, value)
 
     def remember(self, number: int, notes: Mapping[str, Any]) -> None:
         """Keep what Optuna's pruner must find again with a trial."""
@@ -236,7 +240,10 @@ class Ledger:
             self._update(self._storage.set_trial_system_attr, number, key, value)
 
     def finish(self, number: int, ending: Ending) -> bool:
-        """Record a trial's end; False if it had ended already, which then stands."""
+        """Record a trial's end; False if it had ended already, which then stands.
+
+        It may have been put back meanwhile, because its worker was taken for lost.
+        """
         state = TrialState.PRUNED if ending.outcome == "pruned" else TrialState.COMPLETE
         return self._end(number, ending.attributes(), state, ending.values)
 
@@ -246,6 +253,47 @@ class Ledger:
         """Record why a trial failed; False if it had ended already, which then stands."""
         attributes = {"outcome": outcome, "error": error, "details": dict(details or {})}
         return self._end(number, attributes, TrialState.FAIL)
+
+    def _take(self, number: int) -> bool:
+        """Turn a waiting trial into a running one of this process."""
+        if self._heart is not None:
+            # First, so that a kill at any moment leaves a trial that has been heard of.
+            self._heart.beat(number)
+        elif number in self._claimed:
+            # A journal recognises a grant by the last trial that this process ran, so
+            # one that it has had before could seem granted when another process has it.
+            return False
+        try:
+            granted = self._storage.set_trial_state_values(number, state=TrialState.RUNNING)
+        except UpdateFinishedTrialError:
+            return False
+        if granted:
+            self._claimed.add(number)
+        return granted
+
+    def _is_duplicate(self, study: int, own: FrozenTrial) -> bool:
+        """Put a trial away if its cell is answered, or an earlier trial's to answer."""
+        if not self.shared:
+            return False
+        for trial in self._storage.get_all_trials(study, deepcopy=False):
+            same = same_cell(trial.user_attrs, own.user_attrs) and trial.number != own.number
+            earlier = trial.number < own.number and not trial.state.is_finished()
+            if same and (trial.state in ANSWERS or earlier):
+                self.fail(own._trial_id, "superseded", "another trial answers the same cell")
+                return True
+        return False
+
+    def _count_loss(self, number: int) -> int:
+        if not self.shared:
+            self._lost[number] += 1
+            return self._lost[number]
+        trial = self._storage.get_trial(number)
+        measured = len(trial.intermediate_values)
+        got_on = measured > trial.user_attrs.get(MEASURED_THEN, 0)
+        losses = 1 if got_on else int(trial.user_attrs.get(LOST, 0)) + 1
+        for key, value in ((LOST, losses), (MEASURED_THEN, measured)):
+            self._update(self._storage.set_trial_user_attr, number, key, value)
+        return losses
 
     def _end(
         self,
@@ -275,62 +323,30 @@ class Ledger:
     def _answer(self, missing: dict[tuple[Any, ...], Cell], records: Sequence[Record]) -> None:
         """Take away the cells that are answered, adopting what answers one elsewhere."""
         own = self.definition.study_name
-        answers = [record for record in records if record.state in _ANSWERS]
+        answers = [record for record in records if record.state in ANSWERS]
         here = {record.address for record in answers if record.index is not None}
         here |= {record.address for record in answers if record.study == own}
         known = {(record.study, *record.identity): record for record in reversed(answers)}
         for record in answers:
             cell = missing.pop(record.address, None)
             if cell is not None and record.address not in here:
-                self._adopt(cell, record)
+                self._add(cell, adopted_trial(self.definition, cell, record))
         # A search may propose the same configuration twice: the first answers the second.
         for address, cell in list(missing.items()):
             first = known.get((cell.draw.search, *cell.identity)) if cell.draw else None
             if first is not None:
-                self._adopt(cell, first)
+                self._add(cell, adopted_trial(self.definition, cell, first))
                 del missing[address]
 
-    def _add(self, cell: Cell) -> None:
-        template = create_trial(
-            state=TrialState.WAITING,
-            params=self._parameters(cell),
-            distributions=self._distributions(cell),
-            user_attrs=cell.attributes(),
-            system_attrs=dict(cell.draw.notes) if cell.draw else None,
-        )
-        self._storage.create_new_trial(self._study_of(cell), template)
-
-    def _adopt(self, cell: Cell, record: Record) -> None:
-        """Copy a result that stands elsewhere, so that Optuna's study shows it too."""
-        template = create_trial(
-            state=record.state,
-            values=record.trial.values,
-            params=self._parameters(cell),
-            distributions=self._distributions(cell),
-            user_attrs={**record.attributes, **cell.attributes(), "from": record.study},
-            system_attrs={**record.trial.system_attrs, **(cell.draw.notes if cell.draw else {})},
-            intermediate_values=record.trial.intermediate_values,
-        )
-        self._storage.create_new_trial(self._study_of(cell), template)
-
-    def _parameters(self, cell: Cell) -> dict[str, Any]:
-        if cell.draw is None:
-            return self.definition.parameters(cell)
-        return {**cell.draw.parameters, "seed": cell.seed}
-
-    def _distributions(self, cell: Cell) -> dict[str, BaseDistribution]:
-        if cell.draw is None:
-            return self.definition.distributions()
-        return {**cell.draw.distributions, "seed": CategoricalDistribution(cell.draw.seeds)}
+    def _add(self, cell: Cell, trial: FrozenTrial) -> None:
+        study = self._study
+        if cell.draw is not None:
+            study = self._open_study(cell.draw.search, cell.draw.objectives)
+        self._storage.create_new_trial(study, trial)
 
     def _id(self, record: Record) -> int:
         study = self._storage.get_study_id_from_name(record.study)
         return self._storage.get_trial_id_from_study_id_trial_number(study, record.number)
-
-    def _study_of(self, cell: Cell) -> int:
-        if cell.draw is None:
-            return self._study
-        return self._open_study(cell.draw.search, cell.draw.objectives)
 
     def _find_study(self, name: str) -> int | None:
         try:
@@ -341,18 +357,29 @@ class Ledger:
         return self._studies[name]
 
     def _open_study(self, name: str, objectives: int = 1) -> int:
-        found = self._find_study(name)
-        if found is not None:
-            return found
-        with suppress(DuplicatedStudyError):  # somebody was faster
-            self._storage.create_new_study([StudyDirection.MINIMIZE] * objectives, name)
-        return self._storage.get_study_id_from_name(name)
+        if name in self._studies:
+            return self._studies[name]
+        if self._find_study(name) is None:
+            with suppress(DuplicatedStudyError):  # somebody was faster
+                self._storage.create_new_study([StudyDirection.MINIMIZE] * objectives, name)
+        study = self._storage.get_study_id_from_name(name)
+        if STUDY not in self._storage.get_study_user_attrs(study):
+            self._storage.set_study_user_attr(study, STUDY, self.definition.name)
+        self._studies[name] = study
+        return study
+
+    def _own_studies(self) -> list[int]:
+        studies = [self._find_study(name) for name in sorted(self._own)]
+        return [study for study in studies if study is not None]
+
+    def _listen(self, address: Address | None) -> "Heart | None":
+        if address is None:
+            return None
+        from ganbench.study.heart import Heart
+
+        return Heart(self._storage, address)
 
 
-_ANSWERS = (TrialState.COMPLETE, TrialState.PRUNED)
-
-
-def _claim_of(study: str, number: int, own: Mapping[str, Any]) -> Claim:
-    claim = Claim(number, own["arm"], own["seed"], own["key"], own["fingerprint"])
-    claim = replace(claim, config=own.get("config"))
-    return replace(claim, search=study, index=own["index"]) if "index" in own else claim
+def lost_for_good(cause: str) -> str:
+    """Return what is said of a trial that cost ``TRIES`` workers."""
+    return f"its worker was lost {TRIES} times, the last time {cause}"

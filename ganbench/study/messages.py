@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ganbench.config.model import Component, Evaluation, TrialConfig
-from ganbench.study.ledger import Definition
+from ganbench.study.definition import Definition
 from ganbench.study.search import Rules
+from ganbench.study.storage import Address
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Job:
     device : str
     searches : mapping of str to Rules
         By the names of their Optuna studies.
+    storage : Address or None
+        Where the trials stand, if not in the report folder's journal.
+    instrument : mapping
+        What this machine makes and measures trials with. On a shared storage, some wait for
+        machines of another kind.
     """
 
     report: Path
@@ -42,6 +48,8 @@ class Job:
     cache: Path
     device: str
     searches: Mapping[str, Rules] = field(default_factory=dict)
+    storage: Address | None = None
+    instrument: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,11 +113,19 @@ class NotApplicable:
 
     key: str
     reason: str
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True)
 class PutBack:
     """The trial waits again; the worker ends."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Overtaken:
+    """Another machine has ended the trial that this worker was at."""
 
     number: int
 
@@ -133,4 +149,4 @@ class Broken:
     message: str
 
 
-Message = Started | Pulse | Ended | NotApplicable | PutBack | Idle | Notice | Broken
+Message = Started | Pulse | Ended | NotApplicable | PutBack | Overtaken | Idle | Notice | Broken

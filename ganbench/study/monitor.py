@@ -81,6 +81,8 @@ class State:
     remaining : float or None
         Seconds still to go, once anything can be said.
     stopping : bool
+    elsewhere : int
+        Trials that other machines train.
     """
 
     running: list[RunningTrial]
@@ -92,6 +94,7 @@ class State:
     elapsed: float = 0.0
     remaining: float | None = None
     stopping: bool = False
+    elsewhere: int = 0
 
 
 class Monitor(Protocol):

@@ -10,6 +10,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ganbench.study.results import EvaluationPoint
 
+STUDY = "study"
+"""Attribute of an Optuna study: the name of the study file that it belongs to."""
+ANSWERS = (TrialState.COMPLETE, TrialState.PRUNED)
+"""States of trials that have a result."""
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -200,19 +205,44 @@ class Record:
         return tuple(EvaluationPoint(**point) for point in self.attributes.get("evaluations", ()))
 
 
-def read_records(storage: BaseStorage, only: str | None = None) -> list[Record]:
-    """Return every trial that ganbench added, by Optuna study and number; or one study's."""
+def read_records(
+    storage: BaseStorage, name: str | None = None, only: str | None = None
+) -> list[Record]:
+    """Return every trial that ganbench added, by Optuna study and number.
+
+    Parameters
+    ----------
+    storage : BaseStorage
+    name : str or None
+        Of the only study whose trials to return; a storage may hold other people's too.
+    only : str or None
+        Name of the only Optuna study whose trials to return.
+    """
     # Somebody may have added trials of their own, in Optuna's dashboard for one.
     ours = {"key", "seed", "fingerprint"}
     return [
         Record(study.study_name, trial)
         for study in storage.get_all_studies()
-        if only is None or study.study_name == only
+        if only in (None, study.study_name)
+        and (name is None or study.user_attrs.get(STUDY) == name)
         for trial in storage.get_all_trials(
             storage.get_study_id_from_name(study.study_name), deepcopy=False
         )
         if ours <= trial.user_attrs.keys()
     ]
+
+
+def failures(records: Iterable[Record]) -> dict[tuple[Any, ...], Record]:
+    """Return, by address, the cells whose trial failed, or turned out not to apply.
+
+    Those that were tried again since are not among them.
+    """
+    return {
+        address: record
+        for address, record in _chosen(records).items()
+        if record.state == TrialState.FAIL
+        and record.attributes.get("outcome") in ("failed", "not applicable")
+    }
 
 
 def complete_identities(records: Iterable[Record]) -> set[tuple[str, int, str]]:
@@ -229,18 +259,21 @@ def settle(records: Iterable[Record]) -> dict[tuple[str, int, str], Record]:
 
     What a search trained answers none: its winner was chosen by it.
     """
-    chosen: dict[tuple[str, int, str], Record] = {}
+    arms = (record for record in records if record.index is None)
+    return {record.identity: record for record in _chosen(arms).values()}
+
+
+def _chosen(records: Iterable[Record]) -> dict[tuple[Any, ...], Record]:
+    chosen: dict[tuple[Any, ...], Record] = {}
     for record in records:
-        if record.index is not None:
-            continue
-        known = chosen.get(record.identity)
+        known = chosen.get(record.address)
         if known is None or _rank(record) > _rank(known):
-            chosen[record.identity] = record
+            chosen[record.address] = record
     return chosen
 
 
 def _rank(record: Record) -> tuple[bool, float]:
     ended = record.trial.datetime_complete
-    if record.state == TrialState.COMPLETE:
+    if record.state in ANSWERS:
         return True, -ended.timestamp() if ended is not None else 0.0
     return False, ended.timestamp() if ended is not None else float("inf")

@@ -14,10 +14,11 @@ from ganbench.config.model import Study, TrialConfig, shifted_seed
 from ganbench.config.text import flow
 from ganbench.plugin import Host
 from ganbench.plugin.host import Kind
+from ganbench.study.definition import Definition
 from ganbench.study.design import Arm
-from ganbench.study.ledger import Definition
 from ganbench.study.records import Cell
 from ganbench.study.results import ArmResult
+from ganbench.study.storage import Address
 
 CACHE_VARIABLE = "GANBENCH_CACHE"
 
@@ -67,6 +68,8 @@ class RunPlan:
     workers : int
     data_root : Path or None
     cache : Path
+    storage : Address or None
+        Where the trials stand, if not in the report folder's journal.
     """
 
     study: Study
@@ -81,6 +84,7 @@ class RunPlan:
     workers: int
     data_root: Path | None
     cache: Path
+    storage: Address | None = None
 
 
 def definition_of(study: Study, arms: Sequence[Arm], searches: Sequence[str] = ()) -> Definition:

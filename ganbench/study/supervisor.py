@@ -1,7 +1,13 @@
 """Runs a study: prepares, hands out, watches the workers, keeps the ledger in order."""
 
+import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+from optuna.trial import TrialState
 
 from ganbench.plugin import GanbenchError
 from ganbench.study.agenda import agenda_of
@@ -10,60 +16,45 @@ from ganbench.study.design import Arm
 from ganbench.study.heading import heading
 from ganbench.study.interrupts import Interrupts
 from ganbench.study.journal import JournalFile
-from ganbench.study.ledger import Ledger
+from ganbench.study.ledger import TRIES, Ledger
 from ganbench.study.messages import (
     Broken,
     Ended,
     Idle,
-    Job,
     Message,
     NotApplicable,
     Notice,
+    Overtaken,
     Pulse,
     PutBack,
     Started,
 )
-from ganbench.study.monitor import Monitor, Overview, RunningTrial, State
+from ganbench.study.monitor import Monitor, RunningTrial, State
 from ganbench.study.observers import Observers
+from ganbench.study.opening import job_of, overview_of
+from ganbench.study.outcome import Outcome, given_up
 from ganbench.study.pool import Pool, WorkerProcess
 from ganbench.study.prepare import Prepared, prepare
+from ganbench.study.progress import Progress
 from ganbench.study.provenance import notice_of_others, provenance
-from ganbench.study.records import Cell, Record
+from ganbench.study.records import Cell, Record, failures
 from ganbench.study.run_plan import (
     RunPlan,
     arm_result,
     definition_of,
 )
 from ganbench.study.searches import SearchingAgenda
-from ganbench.study.workload import Workload
 
 TICK_SECONDS = 0.25
-TRIES = 3
-"""Deaths over one trial, failures of one kind, deaths at the start: then it is no accident."""
 WINDOW = 16
 """How many trials wait at a time, besides two a worker: a storage slows down with its queue."""
+LOOK_SECONDS = 2.0
+"""How often a shared storage is asked what other machines have done meanwhile."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run of a study went.
-
-    Attributes
-    ----------
-    interrupted : bool
-        By Ctrl-C or SIGTERM.
-    stopped : str or None
-        Why the study was given up before its end.
-    failed : tuple of Ended
-        Trials that failed in this run.
-    """
-
-    interrupted: bool = False
-    stopped: str | None = None
-    failed: tuple[Ended, ...] = ()
-
-
-def run_study(plan: RunPlan, monitor: Monitor, fresh: bool = False) -> Outcome:
+def run_study(
+    plan: RunPlan, monitor: Monitor, fresh: bool = False, joining: bool = False
+) -> Outcome:
     """Train every trial that the ledger does not answer yet.
 
     Parameters
@@ -71,59 +62,76 @@ def run_study(plan: RunPlan, monitor: Monitor, fresh: bool = False) -> Outcome:
     plan : RunPlan
     monitor : Monitor
     fresh : bool
-        Delete what the ledger holds first.
+        Delete what the ledger holds first; not on a shared storage.
+    joining : bool
+        Help with a study on a shared storage: leave what failed, wait for nobody, and write
+        nothing that belongs to the report. Any number may join, in one folder too.
 
     Raises
     ------
     GanbenchError
         If another run works in the folder, the data cannot be had, the ledger cannot be
-        read or written, or no worker can be started.
+        read or written, another study has its name, or no worker can be started.
     """
     archive = Archive(plan.report)
-    with archive.locked():
+    with nullcontext() if joining else archive.locked():
         if fresh:
             archive.clear()
-        archive.sweep()
-        if archive.journal.exists():
-            repaired = JournalFile(archive.journal).repair()
-            if repaired is not None:
-                monitor.notice(repaired)
+        if plan.storage is None:
+            archive.sweep()  # where machines share a folder, a half-written file is somebody's
+            if archive.journal.exists():
+                repaired = JournalFile(archive.journal).repair()
+                if repaired is not None:
+                    monitor.notice(repaired)
         prepared = prepare(plan, monitor.preparing)
         for note in prepared.data.notes:
             monitor.notice(f"{prepared.data.name}: {note}")
-        return _Supervisor(plan, prepared, archive, monitor).run()
+        return _Supervisor(plan, prepared, archive, monitor, joining).run()
 
 
 class _Supervisor:
     """One run of a study, once it is prepared."""
 
     def __init__(
-        self, plan: RunPlan, prepared: Prepared, archive: Archive, monitor: Monitor
+        self,
+        plan: RunPlan,
+        prepared: Prepared,
+        archive: Archive,
+        monitor: Monitor,
+        joining: bool = False,
     ) -> None:
-        self.plan, self.archive, self.monitor = plan, archive, monitor
+        self.plan, self.archive, self.monitor, self.joining = plan, archive, monitor, joining
         self.observers = Observers(plan.host, monitor.notice)
         self.searches = prepared.searches(plan)
         self.arms: tuple[Arm, ...] = (*prepared.arms, *self.searches.arms)
         self.fingerprints = dict(prepared.fingerprints)
-        self.configs = {arm.config.key(): arm.config for arm in self.arms if arm.config is not None}
-        self.steps = {key: config.steps for key, config in self.configs.items()}
-        self.header = heading(plan, prepared, self.searches, archive)
-        definition = definition_of(plan.study, self.arms, tuple(self.searches.rules))
-        self.ledger = Ledger(archive.folder, definition)
         self.interrupts = Interrupts()
-        self.deaths: Counter[int] = Counter()
+        self.ledger = Ledger(
+            archive.folder,
+            definition_of(plan.study, self.arms, tuple(self.searches.rules)),
+            plan.storage,
+            monitor.notice,
+            hurry=lambda: self.interrupts.count > 0,
+        )
+        self.job = job_of(plan, prepared, self.searches, self.ledger.definition)
+        self.progress = Progress({key: config.steps for key, config in self.job.configs.items()})
+        self.header = None if joining else heading(plan, prepared, self.searches, archive)
         self.early_deaths = 0
         self.kinds: Counter[str] = Counter()
         self.failed: list[Ended] = []
+        self.trained = 0
         self.stopped: str | None = None
         self.broken: str | None = None
-        self.known: set[tuple[str, int]] = set()
-        self.open: set[tuple[str, int]] = set()
         self.fruitless = 0
-        self.stirred = False
+        self.stirred = self.over = False
+        self.looked = 0.0
+        self.running: dict[tuple[Any, ...], tuple[str, int]] = {}
+        self.forgiven: set[tuple[str, int]] = set()
 
     def run(self) -> Outcome:
-        self.state, self.workload = State([], done=0, total=0), Workload()
+        if not self.joining:  # a run tries again what failed in those before
+            before = failures(self.ledger.records()).values()
+            self.forgiven = {(record.study, record.number) for record in before}
         missing = self._supply(orphans=True)
         others = notice_of_others(self.ledger.records(), missing, provenance(self.plan.devices[0]))
         if others is not None:
@@ -132,12 +140,14 @@ class _Supervisor:
             {"question": self.plan.study.question, "primary": self.plan.study.evaluation.primary}
         )
         self._write_header()
-        self.pool = Pool(self._job(), self.plan.devices)
+        self.pool = Pool(self.job, self.plan.devices)
         # A search wants little at a time, and more as it goes on.
         growing = bool(missing and self.searches.searches)
-        workers = self.plan.workers if growing else min(self.plan.workers, len(missing))
-        self.monitor.begin(self._overview(workers))
-        self.observers.notify("on_study_start", study=self.plan.resolved)
+        free = len(self._free(missing))
+        workers = self.plan.workers if growing else min(self.plan.workers, free)
+        self.monitor.begin(overview_of(self.plan, self.arms, self.progress, workers))
+        if not self.joining:
+            self.observers.notify("on_study_start", study=self.plan.resolved)
         with self.interrupts:
             try:
                 for index in range(workers):
@@ -145,11 +155,14 @@ class _Supervisor:
                 self._watch()
             finally:
                 self.pool.end(lambda: self.interrupts.count > 1)
+                self.ledger.close()
                 self.monitor.close()
         self._write_header()
         if self.broken is not None:
             raise GanbenchError(self.broken)
-        return Outcome(self.interrupts.count > 0, self.stopped, tuple(self.failed))
+        return Outcome(
+            self.interrupts.count > 0, self.stopped, tuple(self.failed), self.trained, self._now()
+        )
 
     @property
     def _ending(self) -> bool:
@@ -157,15 +170,27 @@ class _Supervisor:
 
     def _supply(self, orphans: bool = False) -> list[Cell]:
         """Queue what is wanted by now; return those of it that no result answers yet."""
+        self.looked = time.monotonic()
         records = self.ledger.records()
         self._settle(records)
-        others = agenda_of(self.plan.study, self.arms, self.fingerprints)
-        agenda = SearchingAgenda(self.searches, others)
         # What failed in this run waits for the next.
-        failed = {(ended.key, ended.seed) for ended in self.failed}
-        cells = [cell for cell in agenda.wanted(records) if (cell.key, cell.seed) not in failed]
-        missing = self.ledger.queue(cells, WINDOW + 2 * self.plan.workers, orphans)
-        self._count_in(cells, missing)
+        failed = {
+            address: record
+            for address, record in failures(records).items()
+            if (record.study, record.number) not in self.forgiven
+        }
+        others = agenda_of(self.plan.study, self.arms, self.fingerprints)
+        wanted = SearchingAgenda(self.searches, others).wanted(records)
+        wanted = self._applicable(wanted, failed)
+        cells = [cell for cell in wanted if cell.address not in failed]
+        missing = self.ledger.queue(cells, WINDOW + 2 * self.plan.workers, orphans, records)
+        self.progress.count_in(wanted, missing, failed)
+        open_now = {cell.address for cell in missing}
+        self.running = {
+            record.address: (record.attributes["key"], record.attributes["seed"])
+            for record in records
+            if record.state == TrialState.RUNNING and record.address in open_now
+        }
         return missing
 
     def _settle(self, records: list[Record]) -> None:
@@ -175,28 +200,26 @@ class _Supervisor:
         if self.arms == before:
             return
         self.fingerprints |= found
-        self.header = replace(
-            self.header,
-            arms=tuple(arm_result(arm) for arm in self.arms),
-            fingerprints=dict(self.fingerprints),
-        )
+        if self.header is not None:
+            self.header = replace(
+                self.header,
+                arms=tuple(arm_result(arm) for arm in self.arms),
+                fingerprints=dict(self.fingerprints),
+            )
 
-    def _count_in(self, cells: list[Cell], missing: list[Cell]) -> None:
-        """Add what was not wanted before to the work; arms that are the same share trials."""
-        unanswered = {(cell.key, cell.seed) for cell in missing}
-        for cell in cells:
-            one = cell.key, cell.seed
-            if one in self.known:
-                continue
-            self.known.add(one)
-            self.state.total += 1
-            if cell.config is not None:
-                self.steps[cell.key] = cell.config["steps"]
-            if one in unanswered:
-                self.open.add(one)
-                self.workload.add(self.steps[cell.key])
-            else:
-                self.state.done += 1
+    def _applicable(
+        self, wanted: list[Cell], failed: Mapping[tuple[Any, ...], Record]
+    ) -> list[Cell]:
+        """Leave out the arms that somebody found not to apply."""
+        found = {
+            cell.key: failed[cell.address].attributes["error"]
+            for cell in wanted
+            if cell.address in failed
+            and failed[cell.address].attributes["outcome"] == "not applicable"
+        }
+        for key, reason in found.items():
+            self._leave_out(key, reason)
+        return [cell for cell in wanted if cell.key not in found]
 
     def _go_on(self) -> None:
         """Let workers that wait look again if there is anything, or end if there never will be."""
@@ -205,6 +228,9 @@ class _Supervisor:
         # With all of them waiting, a trial that runs is one that a worker had claimed, but not
         # told of, when it died.
         missing = self._supply(orphans=all_wait)
+        if self.ledger.shared:
+            self._share(waiting, missing)
+            return
         if all_wait:
             self.fruitless += 1
             if not missing or self.fruitless > TRIES:
@@ -214,9 +240,31 @@ class _Supervisor:
         for worker in waiting[: len(missing)]:
             worker.ask_to_look()
 
+    def _share(self, waiting: list[WorkerProcess], missing: list[Cell]) -> None:
+        """Let as many workers look as there are trials that no other machine is at."""
+        free = len(self._free(missing))
+        busy = len(self.pool.workers) - len(waiting)
+        leave = self.joining and not free and not busy and not self.searches.searches
+        if not missing or leave:
+            self.over = True
+            for worker in self.pool.workers:
+                worker.ask_to_stop()
+            return
+        for worker in waiting[:free]:
+            worker.ask_to_look()
+        indices = {worker.index for worker in self.pool.workers}
+        for index in sorted(set(range(self.plan.workers)) - indices)[: max(0, free - len(waiting))]:
+            self.pool.start(index)
+
+    def _free(self, missing: list[Cell]) -> list[Cell]:
+        """Return the cells that no other machine is at; in a journal there is none."""
+        if not self.ledger.shared:
+            return missing
+        return [cell for cell in missing if cell.address not in self.running]
+
     def _watch(self) -> None:
         asked = False
-        while self.pool.workers and self.interrupts.count < 2:
+        while (self.pool.workers or self._awaits_others) and self.interrupts.count < 2:
             self.pool.wait(TICK_SECONDS)
             for worker in list(self.pool.workers):
                 alive = worker.alive  # asked first, so that all it has said is there to read
@@ -224,7 +272,7 @@ class _Supervisor:
                     self._hear(worker, message)
                 if not alive:
                     self._bury(worker)
-            if self.stirred and not self._ending:
+            if self._is_time_to_look() and not self._ending:
                 self.stirred = False
                 self._go_on()
             if self._ending and not asked:
@@ -233,23 +281,34 @@ class _Supervisor:
                     worker.ask_to_stop()
             self.monitor.tick(self._now())
 
+    @property
+    def _awaits_others(self) -> bool:
+        return self.ledger.shared and not self.over and not self._ending
+
+    def _is_time_to_look(self) -> bool:
+        if self.ledger.shared:  # asking a server costs it time, and others may have stirred
+            return not self.over and time.monotonic() - self.looked >= LOOK_SECONDS
+        return self.stirred
+
     def _hear(self, worker: WorkerProcess, message: Message) -> None:
         current = worker.current
         match message:
             case Started(number, arm, seed, key, step, steps):
                 self.early_deaths = self.fruitless = 0
                 worker.current = RunningTrial(number, arm, seed, key, step, step, steps)
-                self.workload.start(worker.current)
+                self.progress.start(worker.current)
             case Pulse(step, speed, state, figure, health) if current is not None:
                 current.step, current.state = step, state
                 current.figure, current.health = figure, health
                 current.steps_per_second = speed or current.steps_per_second
             case Ended():
                 self._end_trial(worker, message)
-            case NotApplicable(key, reason):
-                self._skip(key, reason)
-            case PutBack() if current is not None:
-                self.workload.put_back(current)
+            case NotApplicable(key, reason, fingerprint):
+                self.ledger.withdraw(key, reason, fingerprint)
+                self.stirred = True
+                self._leave_out(key, reason)
+            case PutBack() | Overtaken() if current is not None:
+                self.progress.put_back(current)
                 worker.current = None
             case Idle():
                 worker.idle = self.stirred = True
@@ -261,20 +320,14 @@ class _Supervisor:
                 pass
 
     def _end_trial(self, worker: WorkerProcess, ended: Ended) -> None:
-        if worker.current is not None:
-            self.workload.end(worker.current, ended.steps)
-        else:  # it failed before it started
-            self.workload.drop(self.steps[ended.key])
+        self.progress.end(ended, worker.current)
         worker.current = None
-        self.open.discard((ended.key, ended.seed))
         self.stirred = True
         if ended.outcome == "failed":
             self.failed.append(ended)
-            self.state.failed += 1
             self._count_kind(ended)
         else:
-            self.state.done += 1
-            self.state.diverged += ended.outcome == "diverged"
+            self.trained += 1
         self.monitor.ended(ended, self._now())
         self._write_header()
 
@@ -284,20 +337,16 @@ class _Supervisor:
         if self.kinds[kind] == TRIES and self.stopped is None:
             self.stopped = f"{TRIES} trials failed in the same way, the last with {ended.error}"
 
-    def _skip(self, key: str, reason: str) -> None:
-        self.ledger.withdraw(key, reason)
-        withdrawn = {one for one in self.open if one[0] == key}
-        self.open -= withdrawn
-        self.stirred = True
-        self.workload.drop(len(withdrawn) * self.steps[key])
-        self.state.total -= len(withdrawn)
+    def _leave_out(self, key: str, reason: str) -> None:
+        self.progress.withdraw(key)
         self.arms = tuple(
             replace(arm, skipped=reason)
             if arm.config is not None and arm.config.key() == key
             else arm
             for arm in self.arms
         )
-        self.header = replace(self.header, arms=tuple(arm_result(arm) for arm in self.arms))
+        if self.header is not None:
+            self.header = replace(self.header, arms=tuple(arm_result(arm) for arm in self.arms))
         self._write_header()
 
     def _bury(self, worker: WorkerProcess) -> None:
@@ -318,79 +367,25 @@ class _Supervisor:
 
     def _rescue(self, worker: WorkerProcess, trial: RunningTrial) -> None:
         """Let another worker go on with a dead one's trial, unless it killed too many."""
-        self.deaths[trial.number] += 1
         cause = worker.cause_of_death
-        if self.deaths[trial.number] < TRIES:
-            self.ledger.put_back(trial.number)
-            self.workload.put_back(trial)
+        fate = self.ledger.lose(trial.number, cause)
+        if fate != "failed":
+            self.progress.put_back(trial)
+            goes_on = "goes on from its last checkpoint" if fate == "waits" else "had ended"
             self.monitor.notice(
                 f"worker {worker.index} was lost ({cause}); {trial.arm}, seed {trial.seed} "
-                "goes on from its last checkpoint"
+                f"{goes_on}"
             )
             return
-        error = f"its worker was lost {TRIES} times, the last time {cause}"
-        self.ledger.fail(trial.number, "failed", error)
-        self._end_trial(
-            worker,
-            Ended(
-                number=trial.number,
-                arm=trial.arm,
-                seed=trial.seed,
-                key=trial.key,
-                outcome="failed",
-                steps=trial.step,
-                figure=None,
-                seconds=0.0,
-                error=error,
-                kind=cause,
-            ),
-        )
+        self._end_trial(worker, given_up(trial, cause))
 
     def _now(self) -> State:
         running = [worker.current for worker in self.pool.workers if worker.current is not None]
-        return replace(
-            self.state,
-            running=[replace(trial) for trial in sorted(running, key=lambda one: one.number)],
-            share=self.workload.share(running),
-            elapsed=self.workload.elapsed,
-            remaining=self.workload.remaining(running),
-            stopping=self._ending,
-        )
+        here = {(trial.key, trial.seed) for trial in running}
+        elsewhere = sum(cell not in here for cell in self.running.values())
+        return self.progress.now(running, self._ending, elsewhere if self.ledger.shared else 0)
 
     def _write_header(self) -> None:
-        spent = self.header.wall_seconds + self.workload.elapsed
-        replace(self.header, wall_seconds=spent).write(self.archive)
-
-    def _job(self) -> Job:
-        plan = self.plan
-        return Job(
-            report=plan.report,
-            definition=self.ledger.definition,
-            dataset=plan.study.dataset,
-            evaluation=plan.study.evaluation,
-            configs=self.configs,
-            plugins=plan.host.files,
-            data_root=plan.data_root,
-            cache=plan.cache,
-            device=plan.devices[0],
-            searches=self.searches.rules,
-        )
-
-    def _overview(self, workers: int) -> Overview:
-        study = self.plan.study
-        return Overview(
-            name=study.name,
-            question=study.question,
-            arms=sum(arm.skipped is None for arm in self.arms),
-            seeds=len(study.seeds),
-            skipped=tuple((arm.name, arm.skipped) for arm in self.arms if arm.skipped is not None),
-            done=self.state.done,
-            total=self.state.total,
-            steps=study.baseline.steps,
-            primary=study.evaluation.primary,
-            alpha=study.evaluation.judgement.alpha,
-            device=", ".join(self.plan.devices),
-            workers=workers,
-            report=self.plan.report,
-            quick=self.plan.quick,
-        )
+        if self.header is not None:
+            spent = self.header.wall_seconds + self.progress.elapsed
+            replace(self.header, wall_seconds=spent).write(self.archive)

@@ -1,16 +1,14 @@
 """A worker process: claims trials, trains them, and tells the supervisor."""
 
 import json
-import multiprocessing
 import os
 import signal
-import threading
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 from ganbench.config.model import TrialConfig
@@ -18,18 +16,17 @@ from ganbench.plugin import Data, GanbenchError, Host
 from ganbench.study.album import Album
 from ganbench.study.archive import Archive
 from ganbench.study.attempt import Checkpoint, PrunedError, attempt, failure
+from ganbench.study.claim import Claim
 from ganbench.study.compute import set_up_torch
 from ganbench.study.journal import LedgerError
-from ganbench.study.ledger import Claim, Ledger
+from ganbench.study.ledger import Ledger
+from ganbench.study.link import Link, OrphanedError, end_with_the_supervisor
 from ganbench.study.messages import (
     Broken,
     Ended,
-    Idle,
     Job,
-    Look,
-    Message,
     NotApplicable,
-    Notice,
+    Overtaken,
     Pulse,
     PutBack,
     Started,
@@ -37,6 +34,7 @@ from ganbench.study.messages import (
 from ganbench.study.observers import Observers
 from ganbench.study.records import Ending
 from ganbench.study.results import EvaluationPoint
+from ganbench.study.run_plan import fingerprint
 from ganbench.study.search import prune, second_value
 from ganbench.training import NotApplicableError, Trial
 
@@ -44,8 +42,8 @@ PULSE_SECONDS = 0.25
 TRACEBACK_LINES = 12
 
 
-class OrphanedError(Exception):
-    """The supervisor is gone; the trial is the next supervisor's."""
+class _OvertakenError(Exception):
+    """The worker had been taken for lost, and another has ended the trial since."""
 
 
 def main(job: Job, connection: Connection) -> None:
@@ -73,107 +71,6 @@ def main(job: Job, connection: Connection) -> None:
         link.last_words(Broken(f"a worker failed:\n{traceback.format_exc()}"))
 
 
-def end_with_the_supervisor() -> None:
-    """End this process at once when the one that started it has ended, whatever it is at.
-
-    A step, an evaluation or a compilation may take minutes, in which nobody reads the pipe. An
-    end at any moment is what the ledger is made for.
-    """
-    supervisor = multiprocessing.parent_process()
-    if supervisor is None:
-        return
-
-    def wait() -> None:
-        supervisor.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, name="waits for the supervisor's end", daemon=True).start()
-
-
-class Link:
-    """A worker's end of its pipe."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._stopped = False
-        self._notices: set[str] = set()
-
-    def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """Treat a signal as a request to stop."""
-        self._stopped = True
-
-    def send(self, message: Message) -> None:
-        """Tell the supervisor.
-
-        Raises
-        ------
-        OrphanedError
-            If it is gone.
-        """
-        try:
-            self._connection.send(message)
-        except OSError as error:
-            raise OrphanedError from error
-
-    def last_words(self, message: Message) -> None:
-        """Tell the supervisor, if it is there."""
-        try:
-            self._connection.send(message)
-        except OSError:
-            os._exit(1)
-
-    def notice(self, text: str) -> None:
-        """Pass something on to the user, once."""
-        kind = text.partition(":")[2] or text
-        if kind not in self._notices:
-            self._notices.add(kind)
-            self.send(Notice(text))
-
-    def stopped(self) -> bool:
-        """Say whether to stop.
-
-        Raises
-        ------
-        OrphanedError
-            If the supervisor is gone.
-        """
-        self.check()
-        return self._stopped
-
-    def wait(self) -> bool:
-        """Say that no trial waits, and hear whether to look again or to end.
-
-        Raises
-        ------
-        OrphanedError
-            If the supervisor is gone.
-        """
-        self.send(Idle())
-        try:
-            while not self._stopped:
-                # Not without an end: a signal that arrives meanwhile says stop, too.
-                if self._connection.poll(PULSE_SECONDS):
-                    return isinstance(self._connection.recv(), Look)
-        except (EOFError, OSError) as error:
-            raise OrphanedError from error
-        return False
-
-    def check(self) -> None:
-        """Hear whether the supervisor says stop, or is gone: before anything is recorded.
-
-        Raises
-        ------
-        OrphanedError
-            If it is gone: its ledger may be another's by now.
-        """
-        try:
-            if self._connection.poll():
-                self._connection.recv()  # to one at work it only ever says stop
-                self._stopped = True
-        except (EOFError, OSError) as error:
-            raise OrphanedError from error
-
-
 class _Worker:
     """What lasts from one trial to the next: the data, the evaluator, the ledger."""
 
@@ -193,20 +90,43 @@ class _Worker:
             job.dataset.name, job.dataset.parameters, self.host, job.data_root
         )
         self.evaluator = Evaluator(job.evaluation, self.data, self.host, self.device, job.cache)
-        self.ledger = Ledger(self.archive.folder, job.definition)
+        self.ledger = Ledger(
+            self.archive.folder,
+            job.definition,
+            job.storage,
+            link.notice,
+            hurry=link.stopped,
+            patient=True,
+        )
 
     def run(self) -> None:
         while not self.link.stopped():
-            claim = self.ledger.claim()
+            claim = self.ledger.claim(self._can_train)
             if claim is not None:
-                self._train(claim)
+                with self.ledger.alive(claim):
+                    self._train(claim)
             elif not self.link.wait():
                 return
 
+    def _can_train(self, attributes: Mapping[str, Any]) -> bool:
+        if not self.ledger.shared:
+            return True
+        config = self._config_of(attributes["key"], attributes.get("config"))
+        if config is None:
+            return False
+        made_here = fingerprint(config, self.job.instrument, self.host)
+        return bool(attributes["fingerprint"] == made_here)
+
+    def _config_of(self, key: str, stated: Mapping[str, Any] | None) -> TrialConfig | None:
+        if stated is None:
+            return self.job.configs.get(key)
+        return TrialConfig.model_validate_json(json.dumps(stated))
+
     def _config(self, claim: Claim) -> TrialConfig:
-        if claim.config is None:
-            return self.job.configs[claim.key]
-        return TrialConfig.model_validate_json(json.dumps(claim.config))
+        config = self._config_of(claim.key, claim.config)
+        if config is None:
+            raise GanbenchError(f"{claim.arm}: not an arm of this study")
+        return config
 
     def _train(self, claim: Claim) -> None:
         config = self._config(claim)
@@ -215,9 +135,13 @@ class _Worker:
             ending = self._attempt(claim)
         except (LedgerError, OrphanedError):
             raise
+        except _OvertakenError:
+            self._checkpoint(claim).discard()
+            self.link.send(Overtaken(claim.number))
+            return
         except NotApplicableError as error:
             self.ledger.fail(claim.number, "not applicable", str(error))
-            self.link.send(NotApplicable(claim.key, str(error)))
+            self.link.send(NotApplicable(claim.key, str(error), claim.fingerprint))
             return
         except Exception as error:
             self._fail(claim, error, began)
@@ -346,7 +270,9 @@ class _Watcher:
         self.latest = point
         claim = self._claim
         self._worker.link.check()
-        self._worker.ledger.note(claim.number, point.step, point.figures.get(self._primary))
+        figure = point.figures.get(self._primary)
+        if not self._worker.ledger.note(claim.number, point.step, figure):
+            raise _OvertakenError
         self._worker.observers.notify(
             "on_evaluation",
             arm=claim.title,

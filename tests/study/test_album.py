@@ -10,7 +10,7 @@ from ganbench.plugin import Data, Picture
 from ganbench.study import album as album_module
 from ganbench.study.album import Album
 from ganbench.study.archive import Archive
-from ganbench.study.ledger import Claim
+from ganbench.study.claim import Claim
 from ganbench.training import HookError, NonFiniteError
 
 DATA = Data("noise", torch.zeros(64, 1, 8, 8, dtype=torch.uint8))

@@ -10,7 +10,8 @@ import pytest
 
 from ganbench.plugin import GanbenchError
 from ganbench.study.archive import Archive, Header, read_header, results_of, write_atomically
-from ganbench.study.ledger import Definition, Ledger
+from ganbench.study.definition import Definition
+from ganbench.study.ledger import Ledger
 from ganbench.study.records import Cell, Ending
 from ganbench.study.results import ArmResult
 

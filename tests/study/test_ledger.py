@@ -10,8 +10,9 @@ from optuna.trial import TrialState
 
 from ganbench.study import journal
 from ganbench.study.archive import Archive
+from ganbench.study.definition import Definition
 from ganbench.study.journal import JournalFile, LedgerError
-from ganbench.study.ledger import Definition, Ledger
+from ganbench.study.ledger import Ledger
 from ganbench.study.records import Cell, Ending, settle
 from ganbench.study.results import EvaluationPoint
 

@@ -9,7 +9,7 @@ import pytest
 
 from ganbench.config.model import Component, Evaluation
 from ganbench.study import pool as pool_module
-from ganbench.study.ledger import Definition
+from ganbench.study.definition import Definition
 from ganbench.study.messages import Idle, Job, Notice
 from ganbench.study.pool import Pool
 

@@ -1,4 +1,5 @@
-from ganbench.study.ledger import Definition, Ledger
+from ganbench.study.definition import Definition
+from ganbench.study.ledger import Ledger
 from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell, Ending
 

@@ -13,12 +13,12 @@ from ganbench.study import supervisor as supervisor_module
 from ganbench.study.archive import read_results
 from ganbench.study.design import expand
 from ganbench.study.ledger import Ledger
+from ganbench.study.link import Link
 from ganbench.study.messages import Broken, Ended, NotApplicable, Started
 from ganbench.study.prepare import prepare
 from ganbench.study.records import Ending, complete_identities
 from ganbench.study.run_plan import RunPlan, cells_of
 from ganbench.study.supervisor import run_study
-from ganbench.study.worker import Link
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by signal")
 

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+from ganbench.study.link import Link, OrphanedError
 from ganbench.study.messages import Notice, Stop
-from ganbench.study.worker import Link, OrphanedError, kind_of
+from ganbench.study.worker import kind_of
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_failures_are_of_one_kind_by_the_line_that_raised_first():
 SUPERVISOR = """
 import multiprocessing, sys, time
 
-from ganbench.study.worker import end_with_the_supervisor
+from ganbench.study.link import end_with_the_supervisor
 
 
 def work():

@@ -1,0 +1,43 @@
+"""Work that a process has taken from the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A cell that this process is to train.
+
+    Attributes
+    ----------
+    number : int
+        Its trial's id, unique in the storage.
+    arm, seed, key, fingerprint
+        As in the ``Cell``.
+    search : str or None
+        The search that it is a trial of, ``index`` then being which.
+    config : mapping or None
+        The configuration, as plain values, where it came up during the run.
+    """
+
+    number: int
+    arm: str
+    seed: int
+    key: str
+    fingerprint: str
+    search: str | None = None
+    index: int = -1
+    config: Mapping[str, Any] | None = None
+
+    @property
+    def title(self) -> str:
+        """What is trained, as a reader knows it."""
+        return self.arm if self.search is None else f"{self.arm}, tuning {self.index + 1}"
+
+
+def claim_of(study: str, number: int, own: Mapping[str, Any]) -> Claim:
+    """Return the claim of a trial, from its Optuna study, its id and its attributes."""
+    claim = Claim(number, own["arm"], own["seed"], own["key"], own["fingerprint"])
+    claim = replace(claim, config=own.get("config"))
+    return replace(claim, search=study, index=own["index"]) if "index" in own else claim

@@ -1,0 +1,52 @@
+"""What workers and monitors are told when a study starts."""
+
+from collections.abc import Sequence
+
+from ganbench.study.definition import Definition
+from ganbench.study.design import Arm
+from ganbench.study.messages import Job
+from ganbench.study.monitor import Overview
+from ganbench.study.prepare import Prepared
+from ganbench.study.progress import Progress
+from ganbench.study.run_plan import RunPlan
+from ganbench.study.searches import Searches
+
+
+def job_of(plan: RunPlan, prepared: Prepared, searches: Searches, definition: Definition) -> Job:
+    """Return what a worker needs to know of a study."""
+    arms = (*prepared.arms, *searches.arms)
+    return Job(
+        report=plan.report,
+        definition=definition,
+        dataset=plan.study.dataset,
+        evaluation=plan.study.evaluation,
+        configs={arm.config.key(): arm.config for arm in arms if arm.config is not None},
+        plugins=plan.host.files,
+        data_root=plan.data_root,
+        cache=plan.cache,
+        device=plan.devices[0],
+        storage=plan.storage,
+        instrument=prepared.instrument,
+        searches=searches.rules,
+    )
+
+
+def overview_of(plan: RunPlan, arms: Sequence[Arm], progress: Progress, workers: int) -> Overview:
+    """Return what a monitor shows of a study at its start."""
+    study = plan.study
+    return Overview(
+        name=study.name,
+        question=study.question,
+        arms=sum(arm.skipped is None for arm in arms),
+        seeds=len(study.seeds),
+        skipped=tuple((arm.name, arm.skipped) for arm in arms if arm.skipped is not None),
+        done=progress.done,
+        total=progress.total,
+        steps=study.baseline.steps,
+        primary=study.evaluation.primary,
+        alpha=study.evaluation.judgement.alpha,
+        device=", ".join(plan.devices),
+        workers=workers,
+        report=plan.report,
+        quick=plan.quick,
+    )

@@ -1,0 +1,48 @@
+"""How a run of a study went, and a trial that it gave up."""
+
+from dataclasses import dataclass, field
+
+from ganbench.study.ledger import lost_for_good
+from ganbench.study.messages import Ended
+from ganbench.study.monitor import RunningTrial, State
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a study went.
+
+    Attributes
+    ----------
+    interrupted : bool
+        By Ctrl-C or SIGTERM.
+    stopped : str or None
+        Why the study was given up before its end.
+    failed : tuple of Ended
+        Trials that failed in this run.
+    trained : int
+        Trials that ended in this run and did not fail.
+    last : State or None
+        Where the study is.
+    """
+
+    interrupted: bool = False
+    stopped: str | None = None
+    failed: tuple[Ended, ...] = ()
+    trained: int = field(default=0, compare=False)
+    last: State | None = field(default=None, compare=False)
+
+
+def given_up(trial: RunningTrial, cause: str) -> Ended:
+    """Return the end of a trial over which too many workers were lost."""
+    return Ended(
+        number=trial.number,
+        arm=trial.arm,
+        seed=trial.seed,
+        key=trial.key,
+        outcome="failed",
+        steps=trial.step,
+        figure=None,
+        seconds=0.0,
+        error=lost_for_good(cause),
+        kind=cause,
+    )
