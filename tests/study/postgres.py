@@ -88,5 +88,4 @@ class Postgres:
         main = psutil.Process(self._server.get_pid())
         for process in [main, *main.children(recursive=True)]:
             process.kill()
-        main.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
