@@ -30,6 +30,7 @@ from ganbench.study.prepare import Prepared, prepare
 from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell, Record, complete_identities, read_records
 from ganbench.study.run_plan import RunPlan, cells_of
+from ganbench.study.sequential import schedule_of
 
 LEAST_ROOM = 20
 """Columns of an arm's name."""
@@ -66,11 +67,12 @@ def show_plan(plan: RunPlan, replace: bool = False) -> None:
     records = _records(plan)
     done = complete_identities(records)
     missing = list({cell.identity: cell for cell in cells if cell.identity not in done}.values())
+    most = "at most " if schedule_of(plan.resolved) else ""
     seconds = estimate(missing, calibration.paces, plan, prepared)
     console.print(Text(plan.study.question.strip()))
     if plan.origins["question"] == DEFAULT:
         click.echo(QUESTION_NOTE)
-    console.print(_table(prepared, cells, missing, calibration.failures, console))
+    console.print(_table(prepared, cells, missing, calibration.failures, most, console))
     others = notice_of_others(records, missing, provenance(plan.devices[0]))
     if others is not None:
         click.echo(f"note: {others}")
@@ -91,6 +93,7 @@ def _table(
     cells: list[Cell],
     missing: list[Cell],
     failures: Mapping[str, str],
+    most: str,
     console: Console,
 ) -> Table:
     table = Table(box=box_for(console), header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
@@ -111,9 +114,9 @@ def _table(
         elif arm.config is not None and arm.config.key() in failures:
             state = f"fails: {failures[arm.config.key()]}"
         elif left[arm.name] < every[arm.name]:
-            state = f"{left[arm.name]} to run, {every[arm.name] - left[arm.name]} done"
+            state = f"{most}{left[arm.name]} to run, {every[arm.name] - left[arm.name]} done"
         else:
-            state = f"{left[arm.name]} to run"
+            state = f"{most}{left[arm.name]} to run"
         table.add_row(Text(words.folded(arm.name, room)), Text(changes), Text(state))
     return table
 
@@ -123,18 +126,20 @@ def _print_totals(
 ) -> None:
     arms = sum(arm.skipped is None for arm in prepared.arms)
     family = sum(arm.skipped is None and not arm.seed_offset for arm in prepared.arms[1:])
-    seeds = len(plan.study.seeds)
+    seeds, schedule = len(plan.study.all_seeds), schedule_of(plan.resolved)
     trials = len({cell.identity for cell in cells})
+    most = "at most " if schedule else ""
     click.echo(
-        f"{count(arms, 'arm')} × {count(seeds, 'seed')}: {count(trials, 'trial')}, "
-        f"{len(missing)} to run; steps a trial: {plan.study.baseline.steps:,}"
+        f"{count(arms, 'arm')} × {words.seeds_in_words(seeds, schedule)}: "
+        f"{most}{count(trials, 'trial')}, {most}{len(missing)} to run; "
+        f"steps a trial: {plan.study.baseline.steps:,}"
     )
     click.echo(
-        f"estimated time: {duration(seconds) if missing else 'none'}, on "
+        f"estimated time: {most + duration(seconds) if missing else 'none'}, on "
         f"{', '.join(plan.devices)} with {count(plan.workers, 'worker')}"
     )
     alpha = plan.study.evaluation.judgement.alpha
-    click.echo(plan_seeds(seeds, family, alpha).text)
+    click.echo(words.strength(seeds, schedule, family, alpha))
     for line in combined_lines(plan.study, prepared.arms):
         click.echo(line)
 
@@ -144,7 +149,7 @@ def combined_lines(study: Study, arms: Sequence[Arm]) -> list[str]:
 
     How many seeds its main effects need, what a fraction is, and what it cannot tell apart.
     """
-    kind, seeds = study.design.kind, len(study.seeds)
+    kind, seeds = study.design.kind, len(study.all_seeds)
     if kind not in ("factorial", "fractional"):
         return []
     mains = sum(len(levels) - 1 for levels in study.factors.values())

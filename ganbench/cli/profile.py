@@ -97,7 +97,7 @@ def profile_arm(config: TrialConfig, data: Data, plan: RunPlan, path: Path) -> P
     """
     device = torch.device(plan.devices[0])
     longer = config.model_copy(update={"steps": max(config.steps, WARM_STEPS + 2 * STEPS)})
-    trial = Trial(longer, plan.study.seeds[0], data, plan.host, device)
+    trial = Trial(longer, plan.study.all_seeds[0], data, plan.host, device)
     trial.advance(WARM_STEPS)
     seconds = _timed(trial, device)
     wanted = {ProfilerActivity.CPU, ProfilerActivity.CUDA} & set(supported_activities())  # type: ignore[no-untyped-call]

@@ -101,7 +101,7 @@ def _print(loaded: "LoadedStudy", arms: "tuple[Arm, ...]") -> None:
             text.append(f"# {line.origin}", style)
         console.print(text)
     console.print()
-    for row in _arm_lines(arms, len(loaded.study.seeds)):
+    for row in _arm_lines(arms, len(loaded.study.all_seeds)):
         console.print(Text(row, "cyan"))
 
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from ganbench.config.model import Study
+from ganbench.config.model import SeedRange, Study
 from ganbench.plugin import GanbenchError
 from ganbench.report.words import count
 from ganbench.study.design import count_arms, count_trials, count_tuning
@@ -17,8 +17,10 @@ MOST_ARMS = 1000
 
 def size_line(study: Study) -> str:
     """Return the number of arms, seeds and trials in words, arms that are n/a among them."""
-    arms, seeds, tuning = count_arms(study), len(study.seeds), count_tuning(study)
+    arms, seeds, tuning = count_arms(study), len(study.all_seeds), count_tuning(study)
     factors = [count(arms, "arm"), count(seeds, "seed")]
+    if isinstance(study.seeds, SeedRange):
+        factors[1] = f"at most {factors[1]}"
     if study.tuning is not None:
         factors.insert(0, "2 readings")
     if not tuning:

@@ -34,7 +34,7 @@ def show_trace(plan: RunPlan) -> int:
     data = load_data(dataset.name, dataset.parameters, plan.host, plan.data_root)
     failed = False
     for arm in plan.arms:
-        seed = plan.study.seeds[0]
+        seed = plan.study.all_seeds[0]
         console.print(Text(f"\n{arm.name}, seed {seed}", style="bold"))
         if arm.config is None or arm.skipped is not None:
             click.echo(f"  n/a: {arm.skipped}")

@@ -8,15 +8,28 @@ from ganbench.study.messages import Ended
 from ganbench.study.monitor import Overview, State
 from ganbench.study.planning import plan
 from ganbench.study.results import StudyResults
+from ganbench.study.sequential import Schedule, looks_in_words, plan_looks
 
 QUICK_NOTE = "--quick: shows that the study runs; its numbers mean nothing"
 
 
 def title(overview: Overview) -> str:
     """Return the study in one line."""
-    trials = f"{count(overview.arms, 'arm')} × {count(overview.seeds, 'seed')}"
+    trials = f"{count(overview.arms, 'arm')} × {seeds_in_words(overview.seeds, overview.schedule)}"
     line = f"{overview.name}: {trials}, {count(overview.steps, 'step')} each; {overview.device}"
     return f"{line}, {count(overview.workers, 'worker')}" if overview.workers else line
+
+
+def seeds_in_words(seeds: int, schedule: Schedule | None) -> str:
+    """Return how many seeds a study has: ``10 seeds``, ``5 to 20 seeds``."""
+    return count(seeds, "seed") if schedule is None else f"{schedule.fewest} to {seeds} seeds"
+
+
+def strength(seeds: int, schedule: Schedule | None, family: int, alpha: float) -> str:
+    """Return what a study's seeds can show of a family of arms."""
+    if schedule is None or not family:
+        return plan(seeds, family, alpha).text
+    return looks_in_words(plan_looks(schedule, family, alpha), family, alpha)
 
 
 def preamble(overview: Overview) -> list[str]:
@@ -25,7 +38,7 @@ def preamble(overview: Overview) -> list[str]:
     if overview.quick:
         lines.append(QUICK_NOTE)
     else:
-        lines.append(plan(overview.seeds, overview.arms - 1, overview.alpha).text)
+        lines.append(strength(overview.seeds, overview.schedule, overview.family, overview.alpha))
     lines += [f"n/a: {arm}: {reason}" for arm, reason in overview.skipped]
     if overview.done:
         lines.append(f"{overview.done} of {count(overview.total, 'trial')} were done before")

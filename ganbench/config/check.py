@@ -8,13 +8,12 @@ from ganbench.config.designs import check_aa, check_design
 from ganbench.config.model import (
     AA_OFFSET,
     AUTO_METRICS,
-    MAX_SEED,
-    MAX_SEEDS,
     Evaluation,
     Study,
     shifted_seed,
 )
-from ganbench.config.problems import Path, Problem, quote, suggest
+from ganbench.config.problems import Path, Problem, suggest
+from ganbench.config.seeds import check_range, check_seeds, seeds_among
 from ganbench.config.setting import (
     component_values,
     metrics_values,
@@ -60,10 +59,13 @@ def check_study(
     problems += found
     resolved["design"], found = check_design(raw, setting, host, sound and not found, resolved)
     problems += found
-    resolved["seeds"], found = _check_seeds(raw.get("seeds", resolved["seeds"]))
-    problems += found or check_aa(resolved["design"], resolved["seeds"])
+    resolved["seeds"], found = check_seeds(raw.get("seeds", resolved["seeds"]))
+    problems += found
     if not found:
-        problems += _check_tuning_seeds(raw, resolved)
+        seeds = seeds_among(resolved["seeds"])
+        problems += check_aa(resolved["design"], seeds)
+        problems += _check_tuning_seeds(raw, resolved["design"], seeds)
+        problems += check_range(resolved["seeds"], raw, resolved["design"]["kind"])
     if isinstance(raw.get("tuning"), dict):
         space, found = check_tuning(raw, setting, host)
         problems += found
@@ -81,16 +83,18 @@ def check_study(
     return {name: resolved[name] for name in told}, problems
 
 
-def _check_tuning_seeds(raw: Mapping[str, Any], resolved: Mapping[str, Any]) -> list[Problem]:
+def _check_tuning_seeds(
+    raw: Mapping[str, Any], resolved: Mapping[str, Any], seeds: list[int]
+) -> list[Problem]:
     design, tuning = raw.get("design"), raw.get("tuning")
     also = {}
-    if resolved["design"]["aa"]:
-        also = {shifted_seed(seed, AA_OFFSET): "the A/A arm" for seed in resolved["seeds"]}
+    if resolved["aa"]:
+        also = {shifted_seed(seed, AA_OFFSET): "the A/A arm" for seed in seeds}
     problems = []
     if isinstance(design, dict) and design.get("kind") == "search":
-        problems += check_tuning_seeds(("design",), design.get("seeds"), resolved["seeds"], also)
+        problems += check_tuning_seeds(("design",), design.get("seeds"), seeds, also)
     if isinstance(tuning, dict):
-        problems += check_tuning_seeds(("tuning",), tuning.get("seeds"), resolved["seeds"], also)
+        problems += check_tuning_seeds(("tuning",), tuning.get("seeds"), seeds, also)
     return problems
 
 
@@ -137,28 +141,6 @@ def _study_values(study: Study | None) -> dict[str, Any]:
     values["evaluation"]["extractor"] = component_values(study.evaluation.extractor)
     values["evaluation"]["metrics"] = metrics_values(study.evaluation)
     return values
-
-
-def _check_seeds(value: Any) -> tuple[list[int], list[Problem]]:
-    at: Path = ("seeds",)
-    expected = f"a count from 1 to {MAX_SEEDS}, or a list of different seeds from 0 to {MAX_SEED}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        if 1 <= value <= MAX_SEEDS:
-            return list(range(value)), []
-        return [], [Problem(at, f"out of range, got {value}, expected {expected}")]
-    if not isinstance(value, list) or not value:
-        return [], [Problem(at, f"wrong type, got {quote(value)}, expected {expected}")]
-    if len(value) > MAX_SEEDS:
-        return [], [Problem(at, f"got {len(value)} seeds, expected at most {MAX_SEEDS}")]
-    problems, first = [], dict[int, int]()
-    for index, seed in enumerate(value):
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= MAX_SEED:
-            text = f"got {quote(seed)}, expected a whole number from 0 to {MAX_SEED}"
-            problems.append(Problem((*at, index), text))
-        elif first.setdefault(seed, index) != index:
-            text = f"the seed {seed} again, the same as seeds.{first[seed]}; expected another"
-            problems.append(Problem((*at, index), text))
-    return value, problems
 
 
 def _check_evaluation(

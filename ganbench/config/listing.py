@@ -97,6 +97,8 @@ def _short(value: Any, at: Path, origins: Mapping[str, str]) -> str | None:
     """Return the value on one line, where it has one origin."""
     if at == ("seeds",) and value == list(range(len(value))):
         return str(len(value))
+    if at == ("seeds",) and isinstance(value, dict):
+        return flow(value)
     if isinstance(value, dict) and list(value) == ["name"] and _is_component(at):
         return scalar(value["name"])
     if isinstance(value, dict):

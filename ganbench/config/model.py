@@ -273,6 +273,17 @@ class Evaluation(Strict):
         return AUTO_METRICS if self.metrics == "auto" else self.metrics
 
 
+class SeedRange(Strict):
+    """Seeds that are added as long as a verdict is open: from ``min`` to at most ``max``."""
+
+    min: int = Field(ge=2, le=MAX_SEEDS)
+    """Seeds before the first look at the results."""
+    max: int = Field(ge=2, le=MAX_SEEDS)
+    """Seeds at the last look."""
+    step: int | None = Field(default=None, ge=1, le=MAX_SEEDS)
+    """Seeds from one look to the next; without it there are four looks at most."""
+
+
 class Study(Strict):
     """A study file: a question, a baseline, factors, a design, seeds, an evaluation."""
 
@@ -292,14 +303,24 @@ class Study(Strict):
     """Which combinations become arms."""
     tuning: Tuning | None = None
     """An equal budget for every arm to tune shared hyperparameters with, on seeds of its own."""
-    seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...],
-        Field(min_length=1, max_length=MAX_SEEDS, strict=False),
-        BeforeValidator(_as_seeds),
-    ] = (0, 1, 2, 3, 4)
-    """The repetitions: a count, or a list of seeds. A seed pairs the arms."""
+    seeds: (
+        SeedRange
+        | Annotated[
+            tuple[Annotated[int, Field(ge=0, le=MAX_SEED)], ...],
+            Field(min_length=1, max_length=MAX_SEEDS, strict=False),
+            BeforeValidator(_as_seeds),
+        ]
+    ) = (0, 1, 2, 3, 4)
+    """The repetitions: a count, a list of seeds, or ``{min, max}``. A seed pairs the arms."""
     evaluation: Evaluation = Evaluation()
     """How trials are measured."""
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds; of a range all that it may come to."""
+        if isinstance(self.seeds, SeedRange):
+            return tuple(range(self.seeds.max))
+        return self.seeds
 
 
 class TrialConfig(Strict):

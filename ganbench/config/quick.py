@@ -4,6 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 from ganbench.config.problems import Path
+from ganbench.config.seeds import seeds_among
 
 SEEDS = 2
 STEPS = 40
@@ -36,7 +37,7 @@ def quicken(resolved: dict[str, Any]) -> tuple[dict[str, Any], list[Path]]:
 
     before = study["baseline"]["steps"]
     steps = min(before, STEPS)
-    put(study, "seeds", study["seeds"][:SEEDS], ("seeds",))
+    put(study, "seeds", seeds_among(study["seeds"])[:SEEDS], ("seeds",))
     put(study["baseline"], "steps", steps, ("baseline", "steps"))
     evaluation = study["evaluation"]
     put(evaluation, "every", min(evaluation["every"], EVERY, steps), ("evaluation", "every"))

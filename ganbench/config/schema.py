@@ -177,6 +177,7 @@ def _seeds() -> Schema:
         "anyOf": [
             {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS},
             {**several, "items": seed},
+            {"$ref": "#/$defs/SeedRange"},
         ]
     }
 

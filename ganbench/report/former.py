@@ -51,7 +51,7 @@ def loss(plan: RunPlan) -> str | None:
         return f"its study is none that this ganbench, with this run's plugins, can read: {first}"
     lost = _lost(arms, plan.arms)
     if not lost:
-        return _seeds_lost(seeds, plan.study.seeds)
+        return _seeds_lost(seeds, plan.study.all_seeds)
     # With another baseline every arm is another.
     if lost[0] is arms[0] and (told := _told_settings(resolved, plan.resolved)):
         return told

@@ -1,13 +1,15 @@
 """What a study wants trained, as far as its records tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ganbench.config.model import Study
+from ganbench.config.model import SeedRange, Study, shifted_seed
 from ganbench.study.design import Arm
 from ganbench.study.records import Cell, Record
+from ganbench.study.results import StudyResults
 from ganbench.study.run_plan import cells_of
+from ganbench.study.sequential import progress_of
 
 
 class Agenda(Protocol):
@@ -35,6 +37,44 @@ class FixedAgenda:
         return list(self.cells)
 
 
-def agenda_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str]) -> Agenda:
-    """Return what a study with these arms wants trained."""
-    return FixedAgenda(tuple(cells_of(study, arms, fingerprints)))
+@dataclass(frozen=True)
+class SequentialAgenda:
+    """More seeds where the verdict is open, as ``ganbench.study.sequential`` decides.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+        All that there may ever be.
+    offsets : mapping of str to int
+        By arm, what is added to a seed of the study.
+    read : callable
+        Gives the study's results, of its records.
+    """
+
+    cells: tuple[Cell, ...]
+    offsets: Mapping[str, int]
+    read: Callable[[Sequence[Record]], StudyResults]
+
+    def wanted(self, records: Sequence[Record]) -> list[Cell]:
+        """Return the cells that the looks so far, and the next one, need."""
+        progress = progress_of(self.read(records))
+        asked = {} if progress is None else progress.wanted
+        trained = {
+            (arm, shifted_seed(seed, self.offsets[arm]))
+            for arm, seeds in asked.items()
+            for seed in seeds
+        }
+        return [cell for cell in self.cells if (cell.arm, cell.seed) in trained]
+
+
+def agenda_of(
+    study: Study,
+    arms: Sequence[Arm],
+    fingerprints: Mapping[str, str],
+    read: Callable[[Sequence[Record]], StudyResults],
+) -> Agenda:
+    """Return what a study with these arms wants trained; ``read`` gives results of records."""
+    cells = tuple(cells_of(study, arms, fingerprints))
+    if isinstance(study.seeds, SeedRange):
+        return SequentialAgenda(cells, {arm.name: arm.seed_offset for arm in arms}, read)
+    return FixedAgenda(cells)

@@ -4,10 +4,9 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from glob import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -17,8 +16,9 @@ from filelock import FileLock, Timeout
 from ganbench.plugin import GanbenchError
 from ganbench.study.journal import JOURNAL, open_journal
 from ganbench.study.records import Record, read_records, settle
-from ganbench.study.results import ArmResult, StudyResults, TrialResult
+from ganbench.study.results import ArmResult, StudyResults, TrialResult, seeds_of
 from ganbench.study.search_records import search_result
+from ganbench.study.sequential import asked_for
 
 OUTCOMES = frozenset({"complete", "diverged", "failed"})
 
@@ -67,11 +67,16 @@ class Archive:
         """Return where a picture of a plugin's own goes; its name may hold any character."""
         return self.folder / "samples" / f"{key}-{fingerprint}-{seed}+{quote(name, safe='')}.png"
 
-    def pictures(self, key: str, seed: int, fingerprint: str) -> dict[str, Path]:
-        """Return a trial's pictures of plugins' own, by name."""
-        stem = f"{key}-{fingerprint}-{seed}+"
-        found = sorted((self.folder / "samples").glob(f"{escape(stem)}*.png"))
-        return {unquote(path.stem.removeprefix(stem)): path for path in found}
+    def pictures(self) -> dict[str, dict[str, Path]]:
+        """Return every trial's pictures: by the stem of its sheet's name, plugins' own by theirs.
+
+        The sheet itself has the empty name.
+        """
+        found: dict[str, dict[str, Path]] = {}
+        for path in sorted((self.folder / "samples").glob("*.png")):
+            stem, _, name = path.stem.partition("+")
+            found.setdefault(stem, {})[unquote(name)] = path
+        return found
 
     def clear(self) -> None:
         """Delete every record, checkpoint and picture.
@@ -205,23 +210,23 @@ def read_results(folder: Path) -> StudyResults:
     return results_of(archive, header, read_records(open_journal(archive.journal)))
 
 
-def results_of(archive: Archive, header: Header, records: list[Record]) -> StudyResults:
-    """Put a study's results together: every arm that applies, at every seed."""
-    answers = settle(records)
+def results_of(archive: Archive, header: Header, records: Sequence[Record]) -> StudyResults:
+    """Put a study's results together: every arm that applies, at every seed asked for."""
+    answers, pictures = settle(records), archive.pictures()
     trials = tuple(
         _trial(
-            archive,
             arm.name,
             seed,
             arm.key,
             answers.get((arm.key, arm.trained_with(seed), fingerprint)),
+            pictures.get(archive.samples(arm.key, arm.trained_with(seed), fingerprint).stem, {}),
         )
         for arm in header.arms
         if arm.key is not None and arm.skipped is None
-        for seed in header.study["seeds"]
+        for seed in seeds_of(header.study)
         for fingerprint in [header.fingerprints.get(arm.name, "")]
     )
-    return StudyResults(
+    results = StudyResults(
         study=header.study,
         origins=header.origins,
         arms=tuple(arm for arm in header.arms if not arm.retuned),
@@ -237,9 +242,12 @@ def results_of(archive: Archive, header: Header, records: list[Record]) -> Study
         metric_notes=header.metric_notes,
         collapse_rule=header.collapse_rule,
     )
+    return asked_for(results)
 
 
-def _trial(archive: Archive, arm: str, seed: int, key: str, record: Record | None) -> TrialResult:
+def _trial(
+    arm: str, seed: int, key: str, record: Record | None, pictures: Mapping[str, Path]
+) -> TrialResult:
     own = record.attributes if record is not None else {}
     if record is None or not record.state.is_finished() or own.get("outcome") not in OUTCOMES:
         return TrialResult(arm, seed, key, "pending")
@@ -253,8 +261,8 @@ def _trial(archive: Archive, arm: str, seed: int, key: str, record: Record | Non
         evaluation_seconds=own.get("evaluation_seconds", 0.0),
         steps=own.get("steps", 0),
         error=own.get("error"),
-        samples=_existing(archive.samples(*record.identity)),
-        pictures=archive.pictures(*record.identity),
+        samples=pictures.get(""),
+        pictures={name: path for name, path in pictures.items() if name},
         details=own.get("details"),
     )
 

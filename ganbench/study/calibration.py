@@ -68,7 +68,7 @@ def calibrate(plan: RunPlan, prepared: Prepared, progress: Progress) -> Calibrat
     for done, (key, config) in enumerate(configs.items()):
         progress("measuring the speed", done, len(configs))
         try:
-            trial = Trial(config, plan.study.seeds[0], prepared.data, plan.host, device)
+            trial = Trial(config, plan.study.all_seeds[0], prepared.data, plan.host, device)
             step = _seconds_a_step(trial)
             paces[key] = Pace(step, _seconds_an_evaluation(trial, prepared))
         except Exception as error:

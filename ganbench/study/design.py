@@ -90,7 +90,7 @@ def count_tuning(study: Study) -> int:
 def count_trials(study: Study) -> int:
     """Return how many trials a study comes to, those of its searches and retuned arms too."""
     readings = 1 if study.tuning is None else 2
-    return readings * count_arms(study) * len(study.seeds) + count_tuning(study)
+    return readings * count_arms(study) * len(study.all_seeds) + count_tuning(study)
 
 
 def expand(study: Study, host: Host) -> tuple[Arm, ...]:

@@ -9,18 +9,14 @@ from ganbench.study.searches import Searches
 
 
 def heading(plan: RunPlan, prepared: Prepared, searches: Searches, archive: Archive) -> Header:
-    """Return what the ledger is to know of a study besides its trials; keep a sheet of its data.
+    """Return what the ledger is to know of a study besides its trials.
 
     Raises
     ------
     GanbenchError
-        If the sheet cannot be written, or there is a header that ganbench did not write.
+        If there is a header that ganbench did not write.
     """
     before = read_header(archive)
-    try:
-        write_atomically(archive.data_sheet, prepared.data_sheet())
-    except OSError as error:
-        raise GanbenchError(f"{archive.data_sheet}: cannot be written: {error.strerror}") from error
     return Header(
         study=plan.resolved,
         origins=plan.origins,
@@ -44,3 +40,17 @@ def heading(plan: RunPlan, prepared: Prepared, searches: Searches, archive: Arch
         wall_seconds=before.wall_seconds if before is not None else 0.0,
         searches=searches.described(),
     )
+
+
+def keep_sheet(prepared: Prepared, archive: Archive) -> None:
+    """Write a picture of the data for the report.
+
+    Raises
+    ------
+    GanbenchError
+        If it cannot be written.
+    """
+    try:
+        write_atomically(archive.data_sheet, prepared.data_sheet())
+    except OSError as error:
+        raise GanbenchError(f"{archive.data_sheet}: cannot be written: {error.strerror}") from error

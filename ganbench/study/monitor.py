@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ganbench.study.messages import Ended
+from ganbench.study.sequential import Schedule
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,11 @@ class Overview:
     ----------
     name, question : str
     arms, seeds : int
-        Arms that apply, and seeds.
+        Arms that apply, and seeds: where they are added, all that there may be.
+    family : int
+        Arms that Holm's method corrects for: less the baseline, and an A/A arm.
+    schedule : Schedule or None
+        At how many seeds the results are looked at, where seeds are added.
     skipped : tuple of (str, str)
         Arms that do not apply, with the reasons.
     done, total : int
@@ -35,6 +40,8 @@ class Overview:
     question: str
     arms: int
     seeds: int
+    family: int
+    schedule: Schedule | None
     skipped: tuple[tuple[str, str], ...]
     done: int
     total: int

@@ -10,6 +10,7 @@ from ganbench.study.prepare import Prepared
 from ganbench.study.progress import Progress
 from ganbench.study.run_plan import RunPlan
 from ganbench.study.searches import Searches
+from ganbench.study.sequential import schedule_of
 
 
 def job_of(plan: RunPlan, prepared: Prepared, searches: Searches, definition: Definition) -> Job:
@@ -38,7 +39,9 @@ def overview_of(plan: RunPlan, arms: Sequence[Arm], progress: Progress, workers:
         name=study.name,
         question=study.question,
         arms=sum(arm.skipped is None for arm in arms),
-        seeds=len(study.seeds),
+        family=sum(arm.skipped is None and not arm.seed_offset for arm in arms[1:]),
+        seeds=len(study.all_seeds),
+        schedule=schedule_of(plan.resolved),
         skipped=tuple((arm.name, arm.skipped) for arm in arms if arm.skipped is not None),
         done=progress.done,
         total=progress.total,

@@ -71,7 +71,7 @@ def prepare(plan: RunPlan, progress: Progress) -> Prepared:
     evaluator = Evaluator(
         study.evaluation, data, plan.host, torch.device(device), plan.cache, progress
     )
-    arms = check_arms(plan.arms, study.seeds[0], data, plan.host, progress)
+    arms = check_arms(plan.arms, study.all_seeds[0], data, plan.host, progress)
     instrument = _instrument(evaluator.protocol, device)
     fingerprints = {
         arm.name: fingerprint(arm.config, instrument, plan.host)

@@ -13,6 +13,14 @@ from ganbench.study.search_result import SearchResult
 Outcome = Literal["complete", "diverged", "failed", "pending"]
 
 
+def seeds_of(study: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return a resolved study's seeds; of a range all that it may come to."""
+    seeds = study["seeds"]
+    if isinstance(seeds, Mapping):
+        seeds = seeds["max"]
+    return tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+
+
 @dataclass(frozen=True)
 class EvaluationPoint:
     """One evaluation of a trial.
@@ -278,10 +286,7 @@ class StudyResults:
 
         Of one that adds seeds, all that it may come to.
         """
-        seeds = self.study["seeds"]
-        if isinstance(seeds, Mapping):
-            seeds = seeds["max"]
-        return tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+        return seeds_of(self.study)
 
     def of_first(self, amount: int) -> "StudyResults":
         """Return these results as if the study had its first ``amount`` seeds and no others."""

@@ -95,7 +95,7 @@ def definition_of(study: Study, arms: Sequence[Arm], searches: Sequence[str] = (
         for factor in (values[0] if values else ())
     }
     offsets = dict.fromkeys(arm.seed_offset for arm in arms)
-    seeds = tuple(shifted_seed(seed, offset) for offset in offsets for seed in study.seeds)
+    seeds = tuple(shifted_seed(seed, offset) for offset in offsets for seed in study.all_seeds)
     return Definition(study.name, tuple(arm.name for arm in arms), factors, seeds, tuple(searches))
 
 
@@ -124,7 +124,7 @@ def cells_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str])
             # A worker that runs already does not know what a search has come to.
             config=arm.config.model_dump(mode="json") if arm.tuned else None,
         )
-        for seed in study.seeds
+        for seed in study.all_seeds
         for arm in arms
         if arm.config is not None and arm.skipped is None
     ]

@@ -259,6 +259,20 @@ def schedule_of(study: Mapping[str, Any]) -> Schedule | None:
     return Schedule(seeds["min"], seeds["max"], seeds.get("step"))
 
 
+def asked_for(results: StudyResults) -> StudyResults:
+    """Return results without the trials that nobody has asked for: of seeds still to be added."""
+    progress = progress_of(results)
+    if progress is None:
+        return results
+    wanted = {arm: set(seeds) for arm, seeds in progress.wanted.items()}
+    trials = tuple(
+        trial
+        for trial in results.trials
+        if trial.outcome != "pending" or trial.seed in wanted.get(trial.arm, ())
+    )
+    return replace(results, trials=trials)
+
+
 def progress_of(results: StudyResults) -> Progress | None:
     """Return how far a study has come, and which seeds it wants next; None if they are fixed.
 

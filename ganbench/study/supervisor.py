@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -11,9 +11,9 @@ from optuna.trial import TrialState
 
 from ganbench.plugin import GanbenchError
 from ganbench.study.agenda import agenda_of
-from ganbench.study.archive import Archive
+from ganbench.study.archive import Archive, results_of
 from ganbench.study.design import Arm
-from ganbench.study.heading import heading
+from ganbench.study.heading import heading, keep_sheet
 from ganbench.study.interrupts import Interrupts
 from ganbench.study.journal import JournalFile
 from ganbench.study.ledger import TRIES, Ledger
@@ -38,11 +38,8 @@ from ganbench.study.prepare import Prepared, prepare
 from ganbench.study.progress import Progress
 from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell, Record, failures
-from ganbench.study.run_plan import (
-    RunPlan,
-    arm_result,
-    definition_of,
-)
+from ganbench.study.results import StudyResults
+from ganbench.study.run_plan import RunPlan, arm_result, definition_of
 from ganbench.study.searches import SearchingAgenda
 
 TICK_SECONDS = 0.25
@@ -115,7 +112,9 @@ class _Supervisor:
         )
         self.job = job_of(plan, prepared, self.searches, self.ledger.definition)
         self.progress = Progress({key: config.steps for key, config in self.job.configs.items()})
-        self.header = None if joining else heading(plan, prepared, self.searches, archive)
+        self.header = heading(plan, prepared, self.searches, archive)
+        if not joining:
+            keep_sheet(prepared, archive)
         self.early_deaths = 0
         self.kinds: Counter[str] = Counter()
         self.failed: list[Ended] = []
@@ -179,7 +178,7 @@ class _Supervisor:
             for address, record in failures(records).items()
             if (record.study, record.number) not in self.forgiven
         }
-        others = agenda_of(self.plan.study, self.arms, self.fingerprints)
+        others = agenda_of(self.plan.study, self.arms, self.fingerprints, self._results)
         wanted = SearchingAgenda(self.searches, others).wanted(records)
         wanted = self._applicable(wanted, failed)
         cells = [cell for cell in wanted if cell.address not in failed]
@@ -193,6 +192,9 @@ class _Supervisor:
         }
         return missing
 
+    def _results(self, records: Sequence[Record]) -> StudyResults:
+        return results_of(self.archive, self.header, records)
+
     def _settle(self, records: list[Record]) -> None:
         """Take in the arms that searches have come to."""
         before = self.arms
@@ -200,12 +202,11 @@ class _Supervisor:
         if self.arms == before:
             return
         self.fingerprints |= found
-        if self.header is not None:
-            self.header = replace(
-                self.header,
-                arms=tuple(arm_result(arm) for arm in self.arms),
-                fingerprints=dict(self.fingerprints),
-            )
+        self.header = replace(
+            self.header,
+            arms=tuple(arm_result(arm) for arm in self.arms),
+            fingerprints=dict(self.fingerprints),
+        )
 
     def _applicable(
         self, wanted: list[Cell], failed: Mapping[tuple[Any, ...], Record]
@@ -345,8 +346,7 @@ class _Supervisor:
             else arm
             for arm in self.arms
         )
-        if self.header is not None:
-            self.header = replace(self.header, arms=tuple(arm_result(arm) for arm in self.arms))
+        self.header = replace(self.header, arms=tuple(arm_result(arm) for arm in self.arms))
         self._write_header()
 
     def _bury(self, worker: WorkerProcess) -> None:
@@ -386,6 +386,6 @@ class _Supervisor:
         return self.progress.now(running, self._ending, elsewhere if self.ledger.shared else 0)
 
     def _write_header(self) -> None:
-        if self.header is not None:
+        if not self.joining:
             spent = self.header.wall_seconds + self.progress.elapsed
             replace(self.header, wall_seconds=spent).write(self.archive)

@@ -45,6 +45,12 @@ def keep(archive, shown):
     return notices
 
 
+def own(archive):
+    """Return the names of the plugins' own pictures of the one trial."""
+    (found,) = archive.pictures().values()
+    return set(found) - {""}
+
+
 def picture():
     return Picture(torch.zeros(1, 1, 1, 8, 8), "one")
 
@@ -53,7 +59,7 @@ def test_samples_and_the_plugins_own_pictures_are_kept(archive):
     shown = Shown({"painter.one": picture(), "4x4.painter.one": picture()})
     assert keep(archive, shown) == []
     assert archive.samples("key", 3, "print").exists()
-    assert set(archive.pictures("key", 3, "print")) == {"painter.one", "4x4.painter.one"}
+    assert own(archive) == {"painter.one", "4x4.painter.one"}
 
 
 @pytest.mark.parametrize(
@@ -77,13 +83,13 @@ def test_one_picture_that_cannot_be_drawn_does_not_cost_the_others(archive):
     object.__setattr__(bad, "images", torch.zeros(3))
     (notice,) = keep(archive, Shown({"painter.bad": bad, "painter.good": picture()}))
     assert "painter.draw_pictures gave 'bad', which cannot be drawn: " in notice
-    assert list(archive.pictures("key", 3, "print")) == ["painter.good"]
+    assert own(archive) == {"painter.good"}
 
 
 def test_samples_beyond_those_measured_that_are_not_finite_are_told(archive):
     (notice,) = keep(archive, Shown({"painter.one": picture()}, NonFiniteError("nan")))
     assert notice == "seed 3 of batch_norm: there is no picture of samples: nan"
-    assert list(archive.pictures("key", 3, "print")) == ["painter.one"]
+    assert own(archive) == {"painter.one"}
 
 
 def test_a_full_disk_is_told(archive, monkeypatch):

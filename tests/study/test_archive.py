@@ -133,8 +133,9 @@ def test_pictures_of_plugins_are_found_by_their_names_and_no_other_trial_s(archi
             write_atomically(archive.picture("key", seed, "f", name), f"{name} {seed}".encode())
     write_atomically(archive.samples("key", 0, "f"), b"sheet")
     write_atomically(archive.picture("key", 0, "other", "infogan.categories"), b"other")
-    found = archive.pictures("key", 0, "f")
+    found = archive.pictures()[archive.samples("key", 0, "f").stem]
     assert {name: path.read_text() for name, path in found.items()} == {
-        name: f"{name} 0" for name in names
+        "": "sheet",
+        **{name: f"{name} 0" for name in names},
     }
-    assert archive.pictures("key", 1, "f") == {}
+    assert archive.samples("key", 1, "f").stem not in archive.pictures()

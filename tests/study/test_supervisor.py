@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 
 import pytest
 import torch
@@ -17,7 +18,9 @@ from ganbench.study.link import Link
 from ganbench.study.messages import Broken, Ended, NotApplicable, Started
 from ganbench.study.prepare import prepare
 from ganbench.study.records import Ending, complete_identities
+from ganbench.study.results import EvaluationPoint
 from ganbench.study.run_plan import RunPlan, cells_of
+from ganbench.study.statistics import compare
 from ganbench.study.supervisor import run_study
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills by signal")
@@ -164,8 +167,8 @@ def own_torch():
 def run(tmp_path, host, cache, monkeypatch, own_torch):
     """Run the study with workers that play a script; return the outcome, log and results."""
 
-    def run(script):
-        study = Study.model_validate(STUDY)
+    def run(script, study=STUDY):
+        study = Study.model_validate(study)
         plan = RunPlan(
             study=study,
             resolved=study.model_dump(mode="json"),
@@ -284,7 +287,7 @@ class OneSeedAfterAnother:
 
 
 def test_an_agenda_may_want_more_once_what_it_wanted_is_answered(run, monkeypatch):
-    def growing(study, arms, fingerprints):
+    def growing(study, arms, fingerprints, read):
         return OneSeedAfterAnother(cells_of(study, arms, fingerprints))
 
     monkeypatch.setattr(supervisor_module, "agenda_of", growing)
@@ -294,3 +297,40 @@ def test_an_agenda_may_want_more_once_what_it_wanted_is_answered(run, monkeypatc
     assert sorted({state.total for state in log.states}) == [2, 4]
     assert log.states[-1].done == 4
     assert log.states[-1].share == 1
+
+
+def finds_a_clear_effect(job, connection):
+    """Give an arm twice the baseline's figure, and another the same up to noise."""
+    ledger = Ledger(job.report / "ledger", job.definition)
+    while claim := next_claim(ledger, connection):
+        connection.send(Started(claim.number, claim.arm, claim.seed, claim.key, 0, 8))
+        base = 1 + claim.seed / 100
+        noise = 1.3 if claim.seed % 2 else 0.77
+        figure = {"baseline": base, "label_smoothing": base * noise}.get(claim.arm, 2 * base)
+        point = EvaluationPoint(8, 1.0, {"fid": figure}, "healthy", {})
+        ledger.finish(claim.number, Ending("complete", figure, (point,), 1.0, 1.0, 8, None, {}))
+        connection.send(
+            Ended(claim.number, claim.arm, claim.seed, claim.key, "complete", 8, figure, 1.0)
+        )
+
+
+def test_seeds_are_added_where_the_verdict_is_open(run):
+    # Of 8 seeds p is at least 2 / 2^8 = 0.008, below 0.05 × (8 / 16)² / 2 arms = 0.00625 never;
+    # of 12 it is 0.0005, so the first look worth taking is at 12, with a share of 9 / 16.
+    study = {
+        **STUDY,
+        "factors": {**STUDY["factors"], "label_smoothing": ["off", {"real": 0.9}]},
+        "seeds": {"min": 8, "max": 16, "step": 4},
+    }
+    outcome, log, results = run(finds_a_clear_effect, study)
+    assert outcome == supervisor_module.Outcome()
+    seeds = Counter(trial.arm for trial in results.trials)
+    assert seeds == {"baseline": 16, "instance_noise": 12, "label_smoothing": 16}
+    assert {trial.outcome for trial in results.trials} == {"complete"}
+    rows = {row.arm: row for row in compare(results)}
+    assert rows["instance_noise"].verdict == "hurts"
+    assert rows["label_smoothing"].verdict == "inconclusive"
+    assert sorted({state.total for state in log.states}) == [36, 44]
+    # The same command again finds nothing to do.
+    _, log, _ = run(is_broken, study)
+    assert log.overview.done == log.overview.total == 44
