@@ -56,7 +56,7 @@ def _check_range(value: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
 def _check_list(value: Any) -> tuple[list[int], list[Problem]]:
     expected = (
         f"a count from 1 to {MAX_SEEDS}, a list of different seeds from 0 to {MAX_SEED}, or a "
-        "range such as {min: 5, max: 20}"
+        "range such as {min: 8, max: 24}"
     )
     if isinstance(value, int) and not isinstance(value, bool):
         if 1 <= value <= MAX_SEEDS:

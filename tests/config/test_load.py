@@ -60,10 +60,16 @@ def test_an_empty_section_is_as_good_as_none(load):
         ("10", tuple(range(10))),
         ("[7]", (7,)),
         ("[3, 0, 4294967295]", (3, 0, 2**32 - 1)),
+        ("{min: 2, max: 4}", (0, 1, 2, 3)),
     ],
 )
-def test_seeds_are_a_count_or_a_list(load, text, seeds):
-    assert load(replace={"seeds: 3": f"seeds: {text}"}).study.seeds == seeds
+def test_seeds_are_a_count_a_list_or_a_range(load, text, seeds):
+    assert load(replace={"seeds: 3": f"seeds: {text}"}).study.all_seeds == seeds
+
+
+def test_a_quick_run_has_two_seeds_of_a_range(load):
+    loaded = load(replace={"seeds: 3": "seeds: {min: 4, max: 8}"}, quick=True)
+    assert loaded.study.seeds == (0, 1)
 
 
 def test_a_config_survives_the_ledger(load, host):

@@ -217,6 +217,10 @@ WRONG = [
     ("seeds: 3", "seeds: [1, 2, 1]", "22:15: seeds.2: the seed 1 again, the same as seeds.0"),
     ("seeds: 3", "seeds: [1, -2]", "22:12: seeds.1: got -2, expected a whole number from 0"),
     ("seeds: 3", "seeds: [1, 1.5]", "22:12: seeds.1: got 1.5"),
+    ("seeds: 3", "seeds: {min: 8, most: 24}", "22:17: seeds.most: unknown key"),
+    ("seeds: 3", "seeds: {min: 8}", "seeds.max: is missing"),
+    ("seeds: 3", "seeds: {min: 1, max: 24}", "22:14: seeds.min: out of range, got 1"),
+    ("seeds: 3", "seeds: {min: 8, max: 7}", "22:22: seeds.max: got 7, expected at least `min`, 8"),
     (
         "every: 100",
         "every: 601",

@@ -36,7 +36,8 @@ def model_rows(model: type[BaseModel], prefix: str = "") -> dict[str, tuple[str,
             takes = "a plugin"
         rows[key] = (takes, default)
         if inner is not None and inner is not Component:
-            rows[key] = (takes, "required" if field.is_required() else "")
+            rest = default if key in BY_HAND else ""
+            rows[key] = (takes, "required" if field.is_required() else rest)
             rows |= model_rows(inner, f"{key}.")
     return rows
 
