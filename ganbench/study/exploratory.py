@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from ganbench.study.comparison import Comparison
 from ganbench.study.paired import wilson_interval
@@ -122,7 +122,7 @@ def bca_interval(differences: ArrayLike, alpha: float) -> Estimate:
     mean = float(numbers.mean())
     if np.ptp(numbers) <= 1e-12 * float(np.abs(numbers).max()):
         return Estimate(mean, mean, mean)
-    interval = stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         (numbers,),
         np.mean,
         n_resamples=RESAMPLES,
@@ -148,10 +148,10 @@ def interquartile_mean(figures: ArrayLike, alpha: float) -> Estimate:
     if numbers.size == 1:
         return Estimate(float(numbers[0]), -inf, inf)
     drawn = np.random.default_rng(0).integers(0, numbers.size, (RESAMPLES, numbers.size))
-    means = stats.trim_mean(numbers[drawn], 0.25, axis=1)
+    means = scipy.stats.trim_mean(numbers[drawn], 0.25, axis=1)
     # Between an infinite mean and another there is nothing to interpolate.
     low, high = np.quantile(means, [alpha / 2, 1 - alpha / 2], method="closest_observation")
-    return Estimate(float(stats.trim_mean(numbers, 0.25)), float(low), float(high))
+    return Estimate(float(scipy.stats.trim_mean(numbers, 0.25)), float(low), float(high))
 
 
 def improvement(arm: Sequence[float], baseline: Sequence[float], alpha: float) -> Estimate:
@@ -183,7 +183,7 @@ def pairing(arm: Sequence[float], baseline: Sequence[float]) -> Pairing | None:
     ours, theirs = np.asarray(arm, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
     ranked = not (np.isfinite(ours).all() and np.isfinite(theirs).all())
     if ranked:
-        ours, theirs = stats.rankdata(ours), stats.rankdata(theirs)
+        ours, theirs = scipy.stats.rankdata(ours), scipy.stats.rankdata(theirs)
     if np.ptp(ours) == 0 or np.ptp(theirs) == 0:
         return None
     correlation = float(np.corrcoef(ours, theirs)[0, 1])

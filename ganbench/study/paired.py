@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 ENUMERATED = 20
 """Up to this many pairs a sign-flip test looks at every one of the 2^pairs assignments."""
@@ -148,7 +148,7 @@ def signed_ranks(differences: ArrayLike) -> Floats:
     differences : array of shape (pairs,), without NaN
     """
     numbers = _vector(differences)
-    ranks: Floats = np.sign(numbers) * stats.rankdata(np.abs(numbers))
+    ranks: Floats = np.sign(numbers) * scipy.stats.rankdata(np.abs(numbers))
     return ranks
 
 
@@ -172,7 +172,7 @@ def t_interval(differences: ArrayLike, alpha: float) -> tuple[float, float, floa
 @cache
 def t_quantile(share: float, freedom: int) -> float:
     """Return a quantile of Student's t; a study asks for the same few again and again."""
-    return float(stats.t.ppf(share, freedom))
+    return float(scipy.stats.t.ppf(share, freedom))
 
 
 def signed_rank_interval(differences: ArrayLike, alpha: float) -> tuple[float, float, float]:
@@ -251,7 +251,7 @@ def wilson_interval(count: float, total: int, alpha: float) -> tuple[float, floa
         raise ValueError(f"{count} of {total} is no share")
     if total == 0:
         return 0.0, 1.0
-    z = float(stats.norm.ppf(1 - alpha / 2))
+    z = float(scipy.stats.norm.ppf(1 - alpha / 2))
     share = count / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z * (share * (1 - share) / total + (z / (2 * total)) ** 2) ** 0.5 / (1 + z * z / total)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, sqrt
 
-from scipy import optimize
+import scipy
 
 from ganbench.study.paired import ENUMERATED, smallest_p, t_quantile
 from ganbench.study.power import power
@@ -112,7 +112,7 @@ def detectable_effect(pairs: int, alpha: float) -> float | None:
     high = 1.0
     while power(pairs, high, alpha) < POWER:
         high *= 2
-    return float(optimize.brentq(lambda effect: power(pairs, effect, alpha) - POWER, 0, high))
+    return float(scipy.optimize.brentq(lambda effect: power(pairs, effect, alpha) - POWER, 0, high))
 
 
 def seeds_for_power(effect: float, alpha: float) -> int | None:

@@ -4,8 +4,8 @@ from functools import cache
 from math import ceil, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from ganbench.study.paired import ENUMERATED, t_quantile
 
@@ -54,8 +54,8 @@ def t_power(pairs: int, effect: float, alpha: float) -> float:
     threshold = t_quantile(1 - alpha / 2, freedom)
     scale = _denominator(freedom)
     centre = abs(effect) * sqrt(pairs)
-    upper = stats.norm.sf(threshold * scale - centre)
-    lower = stats.norm.cdf(-threshold * scale - centre)
+    upper = scipy.stats.norm.sf(threshold * scale - centre)
+    lower = scipy.stats.norm.cdf(-threshold * scale - centre)
     return float(np.mean(upper + lower))
 
 
@@ -63,7 +63,7 @@ def t_power(pairs: int, effect: float, alpha: float) -> float:
 def _denominator(freedom: int) -> NDArray[np.float64]:
     """Return evenly likely values of the root of chi-squared over its degrees of freedom."""
     quantiles = (np.arange(4000) + 0.5) / 4000
-    values: NDArray[np.float64] = np.sqrt(stats.chi2.ppf(quantiles, freedom) / freedom)
+    values: NDArray[np.float64] = np.sqrt(scipy.stats.chi2.ppf(quantiles, freedom) / freedom)
     return values
 
 

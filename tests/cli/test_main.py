@@ -26,6 +26,17 @@ def test_help_imports_nothing_heavy(arguments):
     assert done.stdout.splitlines()[-1] == "LOADED []"
 
 
+def test_a_run_starts_without_what_it_needs_later_or_never():
+    # Each takes a second or so, in the command and again in each worker.
+    later = {"scipy.stats", "scipy.optimize", "sklearn", "torchvision", "torch._dynamo"}
+    done = python(
+        "import sys, ganbench.cli.session, ganbench.study.worker\n"
+        "from ganbench.plugin import Host\nHost()\n"
+        f"print('LOADED', sorted({later!r} & set(sys.modules)))"
+    )
+    assert done.stdout.splitlines() == ["LOADED []"], done.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_shows_an_example(name):
     done = python(
