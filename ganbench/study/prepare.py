@@ -65,6 +65,7 @@ def prepare(plan: RunPlan, progress: Progress) -> Prepared:
     """
     study, device = plan.study, plan.devices[0]
     set_up_torch(device)
+    progress(f"loading {study.dataset.name}", 0, None)
     data = load_data(
         study.dataset.name, study.dataset.parameters, plan.host, plan.data_root, progress
     )
