@@ -23,11 +23,13 @@ TRICKS = sorted(found.name for found in HOST.all("trick") if found.builtin)
 OBJECTIVES = sorted(found.name for found in HOST.all("objective") if found.builtin)
 ARCHITECTURES = sorted(found.name for found in HOST.all("architecture") if found.builtin)
 SETTINGS = {
-    # Where the defaults do nothing, or nothing within two steps.
+    # Where the defaults do nothing, or nothing within two steps, or take long.
     "adaptive_d": {"discriminator": 0.0, "generator": 5.0},  # none of G's losses is above it
     "batch_norm": {"placement": "none"},
     "ema": {"decay": 0.999, "ramp": 0.0},  # in two steps it stays where G began
     "gradient_clipping": {"generator": 1e-4, "discriminator": 1e-4},
+    # As many steps of D as show that it looks further than the next; the default takes long.
+    "unrolled": {"steps": 2},
 }
 PLACES = {
     # What each architecture is asked to make, as small as it can; each is as narrow as it can.
