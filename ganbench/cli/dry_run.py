@@ -23,7 +23,6 @@ from ganbench.study.archive import Archive
 from ganbench.study.calibration import calibrate, estimate
 from ganbench.study.design import Arm
 from ganbench.study.effects import term_name
-from ganbench.study.journal import open_journal
 from ganbench.study.monitor import Monitor
 from ganbench.study.planning import plan as plan_seeds
 from ganbench.study.prepare import Prepared, prepare
@@ -31,6 +30,7 @@ from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell, Record, complete_identities, read_records
 from ganbench.study.run_plan import RunPlan, cells_of
 from ganbench.study.sequential import schedule_of
+from ganbench.study.storage import close_storage, open_storage
 
 LEAST_ROOM = 20
 """Columns of an arm's name."""
@@ -85,7 +85,13 @@ def show_plan(plan: RunPlan, replace: bool = False) -> None:
 
 def _records(plan: RunPlan) -> list[Record]:
     journal = Archive(plan.report).journal
-    return read_records(open_journal(journal)) if journal.exists() else []
+    if plan.storage is None and not journal.exists():
+        return []
+    storage = open_storage(journal, plan.storage)
+    try:
+        return read_records(storage, None if plan.storage is None else plan.study.name)
+    finally:
+        close_storage(storage)
 
 
 def _table(

@@ -8,6 +8,54 @@ sets = click.option(
     "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key. Repeatable."
 )
 
+quick = click.option("--quick", is_flag=True, help="Few steps, two seeds: only shows that it runs.")
+
+device = click.option(
+    "--device",
+    default="auto",
+    metavar="NAME",
+    help="auto, cpu, cuda (every GPU), cuda:N or mps.  [default: auto]",
+)
+
+workers = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Worker processes.  [default: one a core, or one a GPU]",
+)
+
+out = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The report's folder.  [default: reports/NAME]",
+)
+
+data_root = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where data sets are kept.  [default: $GANBENCH_DATA, or the user's cache]",
+)
+
+storage = click.option(
+    "--storage",
+    metavar="URL",
+    envvar="GANBENCH_STORAGE",
+    help="A database that machines share: postgresql+psycopg://USER@HOST/DATABASE.  "
+    "[default: $GANBENCH_STORAGE, or a file in the report's folder]",
+)
+
+files = click.option(
+    "--files",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="With --storage: a folder that the machines share, for checkpoints and pictures.  "
+    "[default: the report's folder]",
+)
+
+yes = click.option("--yes", is_flag=True, help="Run more than 1,000 trials without asking.")
+
 plugins = click.option(
     "--plugin",
     "plugins",

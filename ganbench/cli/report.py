@@ -10,7 +10,8 @@ from ganbench.cli import options
 @click.command("report", epilog="\b\nExample:\n  ganbench report reports/tricks")
 @click.argument("folder", type=click.Path(path_type=Path))
 @options.plugins
-def command(folder: Path, plugins: tuple[Path, ...]) -> None:
+@options.storage
+def command(folder: Path, plugins: tuple[Path, ...], storage: str | None) -> None:
     """Write the report in FOLDER again, from the ledger that stands there.
 
     Nothing is trained; a study that is still running is reported as far as it is.
@@ -25,7 +26,12 @@ def command(folder: Path, plugins: tuple[Path, ...]) -> None:
     from ganbench.report import write_report
     from ganbench.study.archive import read_results
 
-    results = read_results(folder)
+    address = None
+    if storage is not None:
+        from ganbench.study.server import address_of
+
+        address = address_of(storage)
+    results = read_results(folder, address)
     sections = report_sections(Host(plugins), results, PlainMonitor())
     write_report(results, folder, sections)
     print_verdicts(results, Console(highlight=False))

@@ -16,6 +16,7 @@ Examples:
   ganbench run tricks --set name=faster --set baseline.optimizers.generator.lr=0.0004
   ganbench run my-study.yaml --plugin my_trick.py
   ganbench run my-study.yaml --plugin my_trick.py --trace-hooks
+  ganbench run tricks --storage postgresql+psycopg://me@host/studies     with ganbench worker
 
 \b
 The same command goes on with a study that was interrupted, killed or extended:
@@ -32,7 +33,7 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
 @click.argument("study")
 @options.sets
 @options.plugins
-@click.option("--quick", is_flag=True, help="Few steps, two seeds: only shows that it runs.")
+@options.quick
 @click.option("--dry-run", is_flag=True, help="Show arms, time and what the seeds can show.")
 @click.option(
     "--trace-hooks",
@@ -44,37 +45,19 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
     is_flag=True,
     help="Show where the time of a step goes in each arm, and write traces; train no more.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    metavar="NAME",
-    help="auto, cpu, cuda (every GPU), cuda:N or mps.  [default: auto]",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Worker processes.  [default: one a core, or one a GPU]",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="The report's folder.  [default: reports/NAME]",
-)
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Where data sets are kept.  [default: $GANBENCH_DATA, or the user's cache]",
-)
+@options.device
+@options.workers
+@options.out
+@options.data_root
+@options.storage
+@options.files
 @click.option("--fresh", is_flag=True, help="Delete what an earlier run left in the folder.")
 @click.option(
     "--replace",
     is_flag=True,
     help="Replace a finished report that has arms, settings or seeds which this study has not.",
 )
-@click.option("--yes", is_flag=True, help="Run more than 1,000 trials without asking.")
+@options.yes
 def command(
     study: str,
     sets: tuple[str, ...],
@@ -87,6 +70,8 @@ def command(
     workers: int | None,
     out: Path | None,
     data_root: Path | None,
+    storage: str | None,
+    files: Path | None,
     fresh: bool,
     replace: bool,
     yes: bool,
@@ -99,7 +84,7 @@ def command(
     # Late, so that --help needs neither torch nor optuna.
     from ganbench.cli.session import Options, make_plan, run
 
-    options = Options(
+    given = Options(
         study=study,
         sets=sets,
         plugins=plugins,
@@ -108,20 +93,27 @@ def command(
         workers=workers,
         out=out,
         data_root=data_root,
+        storage=storage,
+        files=files,
         yes=yes,
     )
+    if fresh and storage is not None:
+        raise click.UsageError(
+            "--fresh would delete what other machines work on; give the study another name with "
+            "--set name=NAME, or delete its Optuna studies with optuna delete-study"
+        )
     if dry_run:
         from ganbench.cli.dry_run import show_plan
         from ganbench.cli.size import show_size
 
-        show_plan(make_plan(options, show_size), fresh or replace)
+        show_plan(make_plan(given, show_size), fresh or replace)
         return
     if trace_hooks:
         from ganbench.cli.trace import show_trace
 
-        sys.exit(show_trace(make_plan(options)))
+        sys.exit(show_trace(make_plan(given)))
     if profile:
         from ganbench.cli.profile import show_profiles
 
-        sys.exit(show_profiles(make_plan(options)))
-    sys.exit(run(make_plan(options), fresh, replace))
+        sys.exit(show_profiles(make_plan(given)))
+    sys.exit(run(make_plan(given), fresh, replace))

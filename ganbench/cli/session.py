@@ -27,6 +27,7 @@ from ganbench.study.observers import Observers
 from ganbench.study.outcome import Outcome
 from ganbench.study.results import StudyResults
 from ganbench.study.run_plan import RunPlan, cache_folder
+from ganbench.study.storage import Address
 from ganbench.study.supervisor import run_study
 
 FAILED = 1
@@ -46,6 +47,9 @@ class Options:
     out: Path | None = None
     data_root: Path | None = None
     yes: bool = False
+    storage: str | None = None
+    files: Path | None = None
+    joining: bool = False
 
     def command(self) -> str:
         """Return the command line that gives the same again."""
@@ -66,6 +70,10 @@ class Options:
             parts += ["--data-root", str(self.data_root)]
         if self.yes:
             parts.append("--yes")
+        if self.storage is not None:
+            parts += ["--storage", _address(self.storage).shown]
+        if self.files is not None:
+            parts += ["--files", str(self.files)]
         return shlex.join(parts)
 
 
@@ -90,20 +98,41 @@ def make_plan(
     check_size(loaded.study, options.yes)
     devices = choose_devices(options.device)
     name = loaded.study.name + ("-quick" if options.quick else "")
+    report = (options.out or Path("reports") / name).absolute()
+    workers = options.workers or default_workers(devices)
+    study, storage, files, cache = loaded.study, None, None, cache_folder()
+    if options.storage is not None:
+        # A worker is never the only one. A quick run's trials are another study's, in a
+        # storage as among the folders.
+        storage = _address(options.storage, max(2, workers) if options.joining else workers)
+        study = study.model_copy(update={"name": name})
+        files = options.files.absolute() if options.files else None
+        # All are to measure with the same classifier and reference, whoever made them.
+        cache = (files or report / "ledger") / "evaluation"
+    elif options.files is not None:
+        raise GanbenchError("--files is for a study on many machines, with --storage")
     return RunPlan(
-        study=loaded.study,
+        study=study,
         resolved=loaded.resolved,
         origins=loaded.origins,
         arms=expand(loaded.study, host),
         host=host,
-        report=(options.out or Path("reports") / name).absolute(),
+        report=report,
         command=options.command(),
         quick=options.quick,
         devices=devices,
-        workers=options.workers or default_workers(devices),
+        workers=workers,
         data_root=options.data_root.absolute() if options.data_root else None,
-        cache=cache_folder(),
+        cache=cache,
+        storage=storage,
+        files=files,
     )
+
+
+def _address(url: str, workers: int = 1) -> Address:
+    from ganbench.study.server import address_of  # late: it loads SQLAlchemy
+
+    return address_of(url, workers)
 
 
 def run(plan: RunPlan, fresh: bool = False, replace: bool = False) -> int:
@@ -127,15 +156,10 @@ def run(plan: RunPlan, fresh: bool = False, replace: bool = False) -> int:
         raise GanbenchError(refusal)
     console = Console(highlight=False)
     monitor: Monitor = LiveMonitor(console) if console.is_terminal else PlainMonitor()
-    try:
-        outcome = run_study(plan, monitor, fresh)
-    except KeyboardInterrupt:  # before any trial ran
-        monitor.close()
-        click.echo("interrupted while preparing; nothing was lost")
+    outcome = _work(plan, monitor, fresh)
+    if outcome is None:
         return INTERRUPTED
-    finally:
-        monitor.close()
-    results = read_results(plan.report)
+    results = read_results(plan.report, plan.storage)
     write_report(results, plan.report, report_sections(plan.host, results, monitor))
     observers = Observers(plan.host, monitor.notice)
     observers.notify("on_study_end", study=plan.resolved, report=str(plan.report))
@@ -143,6 +167,41 @@ def run(plan: RunPlan, fresh: bool = False, replace: bool = False) -> int:
     if outcome.interrupted:
         return INTERRUPTED
     return FAILED if outcome.failed or outcome.stopped else 0
+
+
+def join(plan: RunPlan) -> int:
+    """Help with a study on a shared storage, say what was done, and return the exit code.
+
+    Raises
+    ------
+    GanbenchError
+        If the study cannot be run, or its storage cannot be used.
+    """
+    console = Console(highlight=False)
+    monitor: Monitor = LiveMonitor(console) if console.is_terminal else PlainMonitor()
+    outcome = _work(plan, monitor, joining=True)
+    if outcome is None:
+        return INTERRUPTED
+    click.echo(words.worker_line(outcome))
+    if outcome.stopped:
+        click.echo(f"given up: {outcome.stopped}")
+    if outcome.interrupted:
+        return INTERRUPTED
+    return FAILED if outcome.failed or outcome.stopped else 0
+
+
+def _work(
+    plan: RunPlan, monitor: Monitor, fresh: bool = False, joining: bool = False
+) -> Outcome | None:
+    """Train what is missing; None if it was interrupted before any trial ran."""
+    try:
+        return run_study(plan, monitor, fresh, joining)
+    except KeyboardInterrupt:
+        monitor.close()
+        click.echo("interrupted while preparing; nothing was lost")
+        return None
+    finally:
+        monitor.close()
 
 
 def refusal_of(plan: RunPlan) -> str | None:

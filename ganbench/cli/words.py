@@ -6,6 +6,7 @@ import textwrap
 from ganbench.report.words import count, duration, number
 from ganbench.study.messages import Ended
 from ganbench.study.monitor import Overview, State
+from ganbench.study.outcome import Outcome
 from ganbench.study.planning import plan
 from ganbench.study.results import StudyResults
 from ganbench.study.sequential import Schedule, looks_in_words, plan_looks
@@ -108,6 +109,15 @@ def rest_line(results: StudyResults, command: str) -> str:
     if "failed" in outcomes:
         return f"{line}; once the cause of the failures is mended, the same command does the rest"
     return f"{line}; go on with: {command}"
+
+
+def worker_line(outcome: Outcome) -> str:
+    """Return what a worker did, and where the study is."""
+    parts = [f"trained {count(outcome.trained, 'trial')} here"]
+    if outcome.failed:
+        parts.append(f"{len(outcome.failed)} failed")
+    line = ", ".join(parts)
+    return line if outcome.last is None else f"{line}; the study: {tally(outcome.last)}"
 
 
 def folded(name: str, room: int) -> str:

@@ -1,15 +1,16 @@
 """The report that stands in a folder, and what of it another run would not have."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ganbench.config.check import check_study
+from ganbench.config.differences import differing_settings
 from ganbench.config.marks import DEFAULT
 from ganbench.config.model import Study
 from ganbench.config.problems import Path as Key
-from ganbench.config.problems import dotted, quote
+from ganbench.config.problems import dotted
 from ganbench.plugin import GanbenchError, Host
 from ganbench.report.words import count
 from ganbench.study.design import Arm, expand
@@ -114,34 +115,10 @@ def _lost(there: Sequence[Arm], here: Sequence[Arm]) -> list[Arm]:
 
 def _told_settings(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """Tell the settings of all arms that differ."""
-    ours, theirs = dict(_settings(here)), dict(_settings(there))
-    keys = [key for key in theirs | ours if theirs.get(key) != ours.get(key)]
-    told = [
-        f"{dotted(key)} is {_told(theirs, key)} there and {_told(ours, key)} here"
-        for key in keys[:SHOWN]
-    ]
-    if len(keys) > SHOWN:
-        told.append(f"{count(len(keys) - SHOWN, 'setting')} more")
+    told = differing_settings(there, here)
+    if len(told) > SHOWN:
+        told[SHOWN:] = [f"{count(len(told) - SHOWN, 'setting')} more"]
     return ", ".join(told)
-
-
-def _settings(study: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
-    for section in ("dataset", "baseline", "evaluation"):
-        yield from _leaves(study[section], (section,))
-
-
-def _leaves(value: Any, at: Key) -> Iterator[tuple[Key, Any]]:
-    if at in (("evaluation", "judgement"), ("evaluation", "primary")):
-        return  # they change no number
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _leaves(item, (*at, key))
-    else:
-        yield at, value
-
-
-def _told(settings: Mapping[Key, Any], key: Key) -> str:
-    return quote(settings[key], limit=30) if key in settings else "not set"
 
 
 def _seeds_lost(there: Sequence[int], here: Sequence[int]) -> str | None:

@@ -14,11 +14,12 @@ from urllib.parse import quote, unquote
 from filelock import FileLock, Timeout
 
 from ganbench.plugin import GanbenchError
-from ganbench.study.journal import JOURNAL, open_journal
+from ganbench.study.journal import JOURNAL
 from ganbench.study.records import Record, read_records, settle
 from ganbench.study.results import ArmResult, StudyResults, TrialResult, seeds_of
 from ganbench.study.search_records import search_result
 from ganbench.study.sequential import asked_for
+from ganbench.study.storage import Address, close_storage, open_storage
 
 OUTCOMES = frozenset({"complete", "diverged", "failed"})
 
@@ -31,14 +32,22 @@ class Archive:
     ----------
     report : Path
         The report folder.
+    files : Path or None
+        Where the trials' checkpoints and pictures are, if not in it.
     """
 
     report: Path
+    files: Path | None = None
 
     @property
     def folder(self) -> Path:
         """The ledger directory."""
         return self.report / "ledger"
+
+    @property
+    def trials(self) -> Path:
+        """The folder of the trials' files, which machines may share."""
+        return self.folder if self.files is None else self.files
 
     @property
     def journal(self) -> Path:
@@ -57,15 +66,15 @@ class Archive:
 
     def checkpoint(self, key: str, seed: int) -> Path:
         """Return where a running trial's state is kept."""
-        return self.folder / "checkpoints" / f"{key}-{seed}.pt"
+        return self.trials / "checkpoints" / f"{key}-{seed}.pt"
 
     def samples(self, key: str, seed: int, fingerprint: str) -> Path:
         """Return where a trial's picture goes: beside those of other data or devices."""
-        return self.folder / "samples" / f"{key}-{fingerprint}-{seed}.png"
+        return self.trials / "samples" / f"{key}-{fingerprint}-{seed}.png"
 
     def picture(self, key: str, seed: int, fingerprint: str, name: str) -> Path:
         """Return where a picture of a plugin's own goes; its name may hold any character."""
-        return self.folder / "samples" / f"{key}-{fingerprint}-{seed}+{quote(name, safe='')}.png"
+        return self.trials / "samples" / f"{key}-{fingerprint}-{seed}+{quote(name, safe='')}.png"
 
     def pictures(self) -> dict[str, dict[str, Path]]:
         """Return every trial's pictures: by the stem of its sheet's name, plugins' own by theirs.
@@ -73,7 +82,7 @@ class Archive:
         The sheet itself has the empty name.
         """
         found: dict[str, dict[str, Path]] = {}
-        for path in sorted((self.folder / "samples").glob("*.png")):
+        for path in sorted((self.trials / "samples").glob("*.png")):
             stem, _, name = path.stem.partition("+")
             found.setdefault(stem, {})[unquote(name)] = path
         return found
@@ -141,6 +150,9 @@ class Header:
         Each arm's, as ``Cell.fingerprint``.
     searches : tuple of mapping
         What each search is, as ``SearchResult`` has it.
+    ledger : str or None
+        On a shared storage, the name that the trials stand under; ``storage`` is then its
+        address, without a password, and ``files`` the folder of the trials' files.
     """
 
     study: Mapping[str, Any]
@@ -155,6 +167,9 @@ class Header:
     collapse_rule: str
     wall_seconds: float = 0.0
     searches: tuple[Mapping[str, Any], ...] = ()
+    ledger: str | None = None
+    storage: str | None = None
+    files: str | None = None
 
     def write(self, archive: Archive) -> None:
         """Write the header beside the journal.
@@ -192,8 +207,15 @@ def read_header(archive: Archive) -> Header | None:
         raise GanbenchError(f"{archive.header}: not a study's header: {error}") from error
 
 
-def read_results(folder: Path) -> StudyResults:
-    """Return a study as far as it has run, from its report folder alone.
+def read_results(folder: Path, address: Address | None = None) -> StudyResults:
+    """Return a study as far as it has run, from its report folder.
+
+    Parameters
+    ----------
+    folder : Path
+    address : Address or None
+        Of the storage, where the trials do not stand in the folder. Without one the storage is
+        asked that the folder names, with whatever password the system has for it.
 
     Raises
     ------
@@ -202,12 +224,35 @@ def read_results(folder: Path) -> StudyResults:
     """
     archive = Archive(folder)
     header = read_header(archive)
-    if header is None or not archive.journal.exists():
+    if header is None or not (header.storage is not None or archive.journal.exists()):
         raise GanbenchError(
             f"{folder}: holds no ledger; expected the report folder of a study that "
             "`ganbench run` has started, such as reports/tricks"
         )
-    return results_of(archive, header, read_records(open_journal(archive.journal)))
+    if header.files is not None:
+        archive = Archive(folder, Path(header.files))
+    return results_of(archive, header, stored_records(archive, header, address))
+
+
+def stored_records(
+    archive: Archive, header: Header, address: Address | None = None
+) -> list[Record]:
+    """Return the trials of a study, from where its header says that they stand.
+
+    Raises
+    ------
+    LedgerError
+        If they cannot be read.
+    """
+    if header.storage is None:
+        address = None
+    elif address is None:
+        address = Address(header.storage)
+    storage = open_storage(archive.journal, address)
+    try:
+        return read_records(storage, header.ledger)
+    finally:
+        close_storage(storage)
 
 
 def results_of(archive: Archive, header: Header, records: Sequence[Record]) -> StudyResults:

@@ -39,6 +39,9 @@ def heading(plan: RunPlan, prepared: Prepared, searches: Searches, archive: Arch
         collapse_rule=prepared.evaluator.collapse_rule,
         wall_seconds=before.wall_seconds if before is not None else 0.0,
         searches=searches.described(),
+        ledger=plan.study.name if plan.storage is not None else None,
+        storage=plan.storage.shown if plan.storage is not None else None,
+        files=str(plan.files) if plan.files is not None else None,
     )
 
 

@@ -94,6 +94,14 @@ class Ledger:
             if known.get(key) != value:
                 self._storage.set_study_user_attr(self._study, key, value)
 
+    def descriptions(self) -> list[Mapping[str, Any]]:
+        """Return what is noted of each Optuna study that is this study's, by its name."""
+        return [
+            study.user_attrs
+            for study in self._storage.get_all_studies()
+            if study.user_attrs.get(STUDY) == self.definition.name
+        ]
+
     def records(self, search: str | None = None) -> list[Record]:
         """Return every trial of the journal, or of this study on a shared storage.
 

@@ -31,6 +31,8 @@ class Job:
     device : str
     searches : mapping of str to Rules
         By the names of their Optuna studies.
+    files : Path or None
+        Where the trials' files are, if not in the report folder.
     storage : Address or None
         Where the trials stand, if not in the report folder's journal.
     instrument : mapping
@@ -48,6 +50,7 @@ class Job:
     cache: Path
     device: str
     searches: Mapping[str, Rules] = field(default_factory=dict)
+    files: Path | None = None
     storage: Address | None = None
     instrument: Mapping[str, Any] = field(default_factory=dict)
 

@@ -26,6 +26,7 @@ def job_of(plan: RunPlan, prepared: Prepared, searches: Searches, definition: De
         data_root=plan.data_root,
         cache=plan.cache,
         device=plan.devices[0],
+        files=plan.files,
         storage=plan.storage,
         instrument=prepared.instrument,
         searches=searches.rules,

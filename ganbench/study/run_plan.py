@@ -70,6 +70,8 @@ class RunPlan:
     cache : Path
     storage : Address or None
         Where the trials stand, if not in the report folder's journal.
+    files : Path or None
+        Where the trials' checkpoints and pictures are, if not in the report folder.
     """
 
     study: Study
@@ -85,6 +87,7 @@ class RunPlan:
     data_root: Path | None
     cache: Path
     storage: Address | None = None
+    files: Path | None = None
 
 
 def definition_of(study: Study, arms: Sequence[Arm], searches: Sequence[str] = ()) -> Definition:

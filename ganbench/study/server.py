@@ -30,7 +30,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between tries while a server is away; each wait is twice the one before."""
 
 
-def address_of(url: str, workers: int) -> Address:
+def address_of(url: str, workers: int = 1) -> Address:
     """Return the address that a user gave, once it is one that can work.
 
     Parameters

@@ -9,6 +9,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from ganbench.config.model import SeedRange
 from ganbench.plugin import GanbenchError
 from ganbench.study.agenda import agenda_of
 from ganbench.study.archive import Archive, results_of
@@ -39,6 +40,7 @@ from ganbench.study.progress import Progress
 from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell, Record, failures
 from ganbench.study.results import StudyResults
+from ganbench.study.rivals import claim_name
 from ganbench.study.run_plan import RunPlan, arm_result, definition_of
 from ganbench.study.searches import SearchingAgenda
 
@@ -70,7 +72,7 @@ def run_study(
         If another run works in the folder, the data cannot be had, the ledger cannot be
         read or written, another study has its name, or no worker can be started.
     """
-    archive = Archive(plan.report)
+    archive = Archive(plan.report, plan.files)
     with nullcontext() if joining else archive.locked():
         if fresh:
             archive.clear()
@@ -128,6 +130,8 @@ class _Supervisor:
         self.forgiven: set[tuple[str, int]] = set()
 
     def run(self) -> Outcome:
+        if self.ledger.shared:
+            claim_name(self.ledger, self.plan.resolved)
         if not self.joining:  # a run tries again what failed in those before
             before = failures(self.ledger.records()).values()
             self.forgiven = {(record.study, record.number) for record in before}
@@ -141,9 +145,9 @@ class _Supervisor:
         self._write_header()
         self.pool = Pool(self.job, self.plan.devices)
         # A search wants little at a time, and more as it goes on.
-        growing = bool(missing and self.searches.searches)
+        many = bool(missing and self.searches.searches)
         free = len(self._free(missing))
-        workers = self.plan.workers if growing else min(self.plan.workers, free)
+        workers = self.plan.workers if many else min(self.plan.workers, free)
         self.monitor.begin(overview_of(self.plan, self.arms, self.progress, workers))
         if not self.joining:
             self.observers.notify("on_study_start", study=self.plan.resolved)
@@ -245,7 +249,9 @@ class _Supervisor:
         """Let as many workers look as there are trials that no other machine is at."""
         free = len(self._free(missing))
         busy = len(self.pool.workers) - len(waiting)
-        leave = self.joining and not free and not busy and not self.searches.searches
+        # Where results decide what is wanted next, more may come of what others are at.
+        grows = bool(self.searches.searches) or isinstance(self.plan.study.seeds, SeedRange)
+        leave = self.joining and not free and not busy and not grows
         if not missing or leave:
             self.over = True
             for worker in self.pool.workers:

@@ -82,7 +82,7 @@ class _Worker:
 
         set_up_torch(job.device)
         self.job, self.link = job, link
-        self.archive = Archive(job.report)
+        self.archive = Archive(job.report, job.files)
         self.host = Host(job.plugins)
         self.observers = Observers(self.host, link.notice)
         self.device = torch.device(job.device)
