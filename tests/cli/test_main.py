@@ -63,6 +63,11 @@ def ganbench(*arguments):
         (["show", "no-such-study"], "no-such-study"),
         (["plugins", "label_smothing"], "label_smoothing"),
         (["plugins", "--plugin", "nowhere.py"], "nowhere.py"),
+        (["worker", "tricks"], "GANBENCH_STORAGE"),
+        (["worker", "tricks", "--storage", "sqlite:///s.db", "--workers", "1"], "115 of 300"),
+        (["run", "tricks", "--storage", "mysql://me@host/db"], "supported are postgresql+psycopg"),
+        (["run", "tricks", "--storage", "postgresql://host/db", "--fresh"], "other machines"),
+        (["run", "tricks", "--files", "shared"], "with --storage"),
     ],
 )
 def test_a_users_error_ends_with_2_and_no_traceback(arguments, message):

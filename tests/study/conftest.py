@@ -1,8 +1,9 @@
-"""A PostgreSQL server of one's own, for the tests that need one."""
+"""A PostgreSQL server of one's own, and torch as it was, for the tests that need them."""
 
 import os
 
 import pytest
+import torch
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,12 @@ def postgres():
 def database(postgres):
     """The address of an empty database."""
     return postgres.database()
+
+
+@pytest.fixture
+def own_torch():
+    """Take back what the supervisor does to this process."""
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(strict)

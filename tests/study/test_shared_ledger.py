@@ -1,6 +1,7 @@
 """A ledger on a real PostgreSQL, at which several machines work with nobody in charge."""
 
 import contextlib
+import datetime
 import multiprocessing
 import time
 from dataclasses import replace
@@ -10,9 +11,11 @@ import optuna
 import pytest
 from test_ledger import LEVELS, THREE_ARMS, TWO_ARMS, cells, ending, states
 
+from ganbench.plugin import GanbenchError
 from ganbench.study.definition import Definition
 from ganbench.study.ledger import Ledger
 from ganbench.study.records import settle
+from ganbench.study.rivals import claim_name
 from ganbench.study.server import address_of
 
 BEAT = 1
@@ -168,6 +171,57 @@ def test_more_arms_keep_what_is_complete_and_other_people_s_studies_are_not_read
     waiting = extended.queue(cells(THREE_ARMS, seeds=(0,)))
     assert [cell.arm for cell in waiting] == ["other", "third"]
     assert settle(extended.records())["key of baseline", 0, "f"].trial.value == 2.0
+
+
+class Yesterday(datetime.datetime):
+    """A clock that is a day behind."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.datetime.now(tz) - datetime.timedelta(days=1)
+
+
+def test_a_machine_whose_clock_jumps_loses_nothing_and_takes_nothing(machine, monkeypatch):
+    one, other = machine(), machine()
+    wanted = cells(TWO_ARMS, seeds=(0,))
+    one.queue(wanted)
+    with monkeypatch.context() as patch:
+        patch.setattr("optuna.storages._rdb.storage.datetime", Yesterday)
+        patch.setattr(time, "time", lambda: 0.0)
+        claim = one.claim()
+        with one.alive(claim):
+            until = time.monotonic() + 4 * BEAT
+            while time.monotonic() < until:
+                other.queue(wanted)
+                time.sleep(BEAT / 2)
+            assert states(other)[0] == ("baseline", "RUNNING")
+        assert other.claim().arm == "other"
+        assert one.finish(claim.number, ending(1.5))
+    started = other.records()[0].trial.datetime_start
+    assert datetime.datetime.now() - started > datetime.timedelta(hours=23)
+    assert settle(other.records())["key of baseline", 0, "f"].trial.value == 1.5
+    assert [cell.arm for cell in other.queue(wanted)] == ["other"]
+
+
+def test_another_study_of_a_name_is_refused_with_what_differs_and_an_extension_is_not(machine):
+    settings = {
+        "dataset": {"name": "ring"},
+        "baseline": {"steps": 100, "batch_size": 8},
+        "evaluation": {"samples": 64, "primary": "fid", "judgement": {"alpha": 0.05}},
+    }
+    claim_name(machine(), settings)
+    longer = {**settings, "baseline": {"steps": 200, "batch_size": 8}}
+    judged = {**longer, "evaluation": {**settings["evaluation"], "judgement": {"alpha": 0.01}}}
+    claim_name(machine(THREE_ARMS), judged)
+    other = {**settings, "dataset": {"name": "grid"}, "baseline": {"steps": 1, "batch_size": 4}}
+    with pytest.raises(GanbenchError) as caught:
+        claim_name(machine(), other)
+    assert str(caught.value) == (
+        "the storage holds another study of the name study:\n"
+        "  dataset.name is 'ring' there and 'grid' here\n"
+        "  baseline.batch_size is 8 there and 4 here\n"
+        "Give this one another name: --set name=NAME"
+    )
 
 
 @pytest.mark.parametrize("where", ["journal", "postgresql"])

@@ -5,7 +5,6 @@ import signal
 from collections import Counter
 
 import pytest
-import torch
 
 from ganbench.config.model import Study
 from ganbench.plugin import GanbenchError, Host
@@ -152,15 +151,6 @@ def host():
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def own_torch():
-    """Take back what the supervisor does to this process."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(strict)
 
 
 @pytest.fixture

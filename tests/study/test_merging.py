@@ -1,0 +1,120 @@
+"""Ledgers merged and moved: nothing is lost, nothing trained twice, differences told."""
+
+import shutil
+
+import pytest
+from test_ledger import ending
+
+from ganbench.plugin import GanbenchError
+from ganbench.study.archive import Archive, Header, read_results, write_atomically
+from ganbench.study.definition import Definition
+from ganbench.study.ledger import Ledger
+from ganbench.study.merging import merge
+from ganbench.study.records import Cell
+from ganbench.study.results import ArmResult
+
+SETTINGS = {
+    "dataset": {"name": "ring"},
+    "baseline": {"steps": 20},
+    "evaluation": {"primary": "fid"},
+}
+
+
+def cells(arms, seeds, fingerprint="f"):
+    return [Cell(arm, seed, f"key of {arm}", fingerprint) for seed in seeds for arm in arms]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make a report folder with results whose figures are the seeds, or what is given."""
+
+    def folder(name, seeds, arms=("baseline",), values=None, fingerprint="f", **settings):
+        archive = Archive(tmp_path / name)
+        study = {**SETTINGS, "seeds": list(seeds), **settings}
+        results = tuple(ArmResult(arm, {}, f"key of {arm}") for arm in arms)
+        Header(
+            study, {}, results, dict.fromkeys(arms, fingerprint), {}, {}, "", False, {}, ""
+        ).write(archive)
+        ledger = Ledger(archive.folder, Definition("study", tuple(arms), {}, tuple(seeds)))
+        ledger.queue(cells(arms, seeds, fingerprint))
+        while claim := ledger.claim():
+            value = float(claim.seed) if values is None else values[claim.seed]
+            ledger.finish(claim.number, ending(value))
+            picture = archive.samples(claim.key, claim.seed, claim.fingerprint)
+            write_atomically(picture, f"{name} {claim.seed}".encode())
+        return archive.report
+
+    return folder
+
+
+def figures(report):
+    return {
+        (trial.arm, trial.seed): [point.figures["fid"] for point in trial.evaluations]
+        for trial in read_results(report).trials
+    }
+
+
+def test_results_of_other_seeds_and_arms_come_together_with_their_pictures(folder, tmp_path):
+    first, second = folder("first", (0, 1)), folder("second", (1, 2), ("baseline", "other"))
+    into = tmp_path / "new"
+    assert (merge(into, first).copied, merge(into, second).copied) == (2, 3)
+    assert figures(into) == {
+        ("baseline", 0): [0.0],
+        ("baseline", 1): [1.0],
+        ("baseline", 2): [2.0],
+        ("other", 0): [],
+        ("other", 1): [1.0],
+        ("other", 2): [2.0],
+    }
+    pictures = {
+        (trial.arm, trial.seed): trial.samples.read_text()
+        for trial in read_results(into).trials
+        if trial.samples is not None
+    }
+    assert pictures["baseline", 1] == "first 1"
+    assert pictures["other", 2] == "second 2"
+    again = merge(into, second)
+    assert (again.copied, again.there, again.conflicts) == (0, 4, ())
+
+
+def test_of_two_results_that_differ_the_first_stands_and_it_is_told(folder):
+    into = folder("into", (0, 1))
+    other = folder("other", (0, 1), values={0: 0.0, 1: 7.5})
+    assert merge(into, other).conflicts == ("baseline, seed 1: 1.0 here and 7.5 there",)
+    assert figures(into)["baseline", 1] == [1.0]
+
+
+def test_results_made_with_something_else_are_kept_beside(folder):
+    into, other = folder("into", (0,)), folder("other", (0,), values={0: 9.0}, fingerprint="gpu")
+    assert merge(into, other).copied == 1
+    assert figures(into) == {("baseline", 0): [0.0]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"dataset": {"name": "grid"}}, "dataset.name is 'grid' there and 'ring' here"),
+        ({"baseline": {"steps": 40}}, "baseline.steps is 40 there and 20 here"),
+    ],
+)
+def test_another_study_is_refused_and_nothing_copied(folder, settings, told):
+    into, other = folder("into", (0,)), folder("other", (1,), **settings)
+    with pytest.raises(GanbenchError, match=told):
+        merge(into, other)
+    assert figures(into) == {("baseline", 0): [0.0]}
+
+
+def test_what_holds_no_ledger_is_refused(folder, tmp_path):
+    with pytest.raises(GanbenchError, match="holds no ledger"):
+        merge(folder("into", (0,)), tmp_path / "nowhere")
+
+
+def test_a_merged_and_a_moved_ledger_need_no_training_again(folder, tmp_path):
+    into = tmp_path / "new"
+    merge(into, folder("first", (0,)))
+    merge(into, folder("second", (1,)))
+    moved = tmp_path / "elsewhere" / "moved"
+    shutil.move(into, moved)
+    ledger = Ledger(Archive(moved).folder, Definition("study", ("baseline",), {}, (0, 1)))
+    assert ledger.queue(cells(("baseline",), (0, 1))) == []
+    assert figures(moved) == {("baseline", 0): [0.0], ("baseline", 1): [1.0]}
