@@ -24,8 +24,9 @@ SUPPORTED = (
     "the report's folder"
 )
 CONNECT_SECONDS = 10
-OPEN_TRIES = 6
-"""Two that make the tables of an empty database at once get in each other's way."""
+OPEN_TRIES, AWAY_TRIES = 6, 3
+"""Two that make the tables of an empty database at once get in each other's way; and a server
+that many workers come to at once may turn one away."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between tries while a server is away; each wait is twice the one before."""
 
@@ -163,7 +164,7 @@ class _Patience:
 
 def _connect(address: Address) -> RDBStorage:
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    for left in reversed(range(OPEN_TRIES)):
+    for tried in range(1, OPEN_TRIES + 1):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)  # of heartbeats
@@ -181,9 +182,9 @@ def _connect(address: Address) -> RDBStorage:
         except RuntimeError as error:  # tables of another Optuna
             raise LedgerError(f"{address.shown}: {_one_line(error)}") from error
         except (StorageInternalError, SQLAlchemyError) as error:
-            if not left or _is_away(error):
+            if tried == (AWAY_TRIES if _is_away(error) else OPEN_TRIES):
                 raise
-        time.sleep(0.2 * (OPEN_TRIES - left))
+        time.sleep(0.2 * tried)
     raise LedgerError(f"{address.shown}: cannot be opened")
 
 
