@@ -16,6 +16,7 @@ from ganbench.plugin import GanbenchError
 from ganbench.study.archive import Archive, Header, read_header
 from ganbench.study.journal import LedgerError
 from ganbench.study.records import ANSWERS, Record, read_records
+from ganbench.study.results import seeds_of
 from ganbench.study.storage import Address, close_storage, open_storage
 
 
@@ -121,14 +122,17 @@ def joined(here: Header, there: Header, source: Path) -> Header:
         for arm in there.arms
         if arm.key is not None and keys.get(arm.name) not in (None, arm.key)
     ]
+    ranges = [isinstance(header.study["seeds"], Mapping) for header in (here, there)]
+    if any(ranges) and here.study["seeds"] != there.study["seeds"]:
+        told.append("seeds that results decide on are another range there")
     if told:
         differences = "\n  ".join(told)
         raise GanbenchError(f"{source} is of another study, nothing was copied:\n  {differences}")
-    seeds = list(dict.fromkeys([*here.study["seeds"], *there.study["seeds"]]))
+    seeds = list(dict.fromkeys([*seeds_of(here.study), *seeds_of(there.study)]))
     arms = (*here.arms, *(arm for arm in there.arms if arm.name not in keys))
     return replace(
         here,
-        study={**here.study, "seeds": seeds},
+        study=here.study if any(ranges) else {**here.study, "seeds": seeds},
         arms=arms,
         fingerprints={**there.fingerprints, **here.fingerprints},
         wall_seconds=here.wall_seconds + there.wall_seconds,
