@@ -197,15 +197,15 @@ class Ledger:
             study = self._find_study(name)
             if study is None:
                 continue
-            waiting = self._storage.get_all_trials(
-                study, deepcopy=False, states=(TrialState.WAITING,)
-            )
-            for trial in waiting:
+            trials = self._storage.get_all_trials(study, deepcopy=False)
+            for trial in trials:
                 own = trial.user_attrs
-                if "key" not in own or not (accept is None or accept(own)):
+                if trial.state != TrialState.WAITING or "key" not in own:
+                    continue
+                if accept is not None and not accept(own):
                     continue
                 number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-                if self._take(number) and not self._is_duplicate(study, trial):
+                if self._take(number) and not self._is_duplicate(trial, trials):
                     return claim_of(name, number, own)
         return None
 
@@ -279,11 +279,15 @@ class Ledger:
             self._claimed.add(number)
         return granted
 
-    def _is_duplicate(self, study: int, own: FrozenTrial) -> bool:
-        """Put a trial away if its cell is answered, or an earlier trial's to answer."""
+    def _is_duplicate(self, own: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+        """Put a trial away if its cell is answered, or an earlier trial's to answer.
+
+        Trials are numbered in the order in which they become visible: who sees one sees all
+        that are earlier.
+        """
         if not self.shared:
             return False
-        for trial in self._storage.get_all_trials(study, deepcopy=False):
+        for trial in trials:
             same = same_cell(trial.user_attrs, own.user_attrs) and trial.number != own.number
             earlier = trial.number < own.number and not trial.state.is_finished()
             if same and (trial.state in ANSWERS or earlier):
