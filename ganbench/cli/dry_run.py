@@ -12,6 +12,7 @@ from ganbench.cli import words
 from ganbench.cli.live import LiveMonitor
 from ganbench.cli.plain import PlainMonitor
 from ganbench.cli.session import refusal_of, shown
+from ganbench.cli.tuning_plan import TuningPlan, tuning_plan
 from ganbench.cli.verdicts import box_for
 from ganbench.config.marks import DEFAULT
 from ganbench.config.model import Study
@@ -68,7 +69,8 @@ def show_plan(plan: RunPlan, replace: bool = False) -> None:
     done = complete_identities(records)
     missing = list({cell.identity: cell for cell in cells if cell.identity not in done}.values())
     most = "at most " if schedule_of(plan.resolved) else ""
-    seconds = estimate(missing, calibration.paces, plan, prepared)
+    tuning = tuning_plan(plan, prepared, records, calibration.paces)
+    seconds = estimate(missing, calibration.paces, plan, prepared, tuning.seconds)
     console.print(Text(plan.study.question.strip()))
     if plan.origins["question"] == DEFAULT:
         click.echo(QUESTION_NOTE)
@@ -76,7 +78,7 @@ def show_plan(plan: RunPlan, replace: bool = False) -> None:
     others = notice_of_others(records, missing, provenance(plan.devices[0]))
     if others is not None:
         click.echo(f"note: {others}")
-    _print_totals(plan, prepared, cells, missing, seconds)
+    _print_totals(plan, prepared, cells, missing, seconds, tuning)
     click.echo(f"the report would go to {shown(plan.report)}")
     refusal = None if replace else refusal_of(plan)
     if refusal is not None:
@@ -128,10 +130,16 @@ def _table(
 
 
 def _print_totals(
-    plan: RunPlan, prepared: Prepared, cells: list[Cell], missing: list[Cell], seconds: float
+    plan: RunPlan,
+    prepared: Prepared,
+    cells: list[Cell],
+    missing: list[Cell],
+    seconds: float,
+    tuning: TuningPlan,
 ) -> None:
     arms = sum(arm.skipped is None for arm in prepared.arms)
     family = sum(arm.skipped is None and not arm.seed_offset for arm in prepared.arms[1:])
+    family += plan.study.design.kind == "search"
     seeds, schedule = len(plan.study.all_seeds), schedule_of(plan.resolved)
     trials = len({cell.identity for cell in cells})
     most = "at most " if schedule else ""
@@ -140,8 +148,11 @@ def _print_totals(
         f"{most}{count(trials, 'trial')}, {most}{len(missing)} to run; "
         f"steps a trial: {plan.study.baseline.steps:,}"
     )
+    for line in tuning.lines:
+        click.echo(line)
+    most = "at most " if schedule or tuning.lines else ""
     click.echo(
-        f"estimated time: {most + duration(seconds) if missing else 'none'}, on "
+        f"estimated time: {most + duration(seconds) if seconds else 'none'}, on "
         f"{', '.join(plan.devices)} with {count(plan.workers, 'worker')}"
     )
     alpha = plan.study.evaluation.judgement.alpha

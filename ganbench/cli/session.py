@@ -240,6 +240,9 @@ def _conclude(plan: RunPlan, outcome: Outcome, results: StudyResults, console: C
     done = sum(trial.outcome in ("complete", "diverged") for trial in results.trials)
     if done:
         print_verdicts(results, console)
+        if (retuned := results.retuned()) is not None:
+            click.echo(words.RETUNED_NOTE)
+            print_verdicts(retuned, console)
     if plan.quick:
         click.echo(words.QUICK_NOTE)
     for line in words.trouble_lines(results):

@@ -58,6 +58,9 @@ def tally(state: State) -> str:
     return ", ".join(parts)
 
 
+RETUNED_NOTE = "the second reading, every arm with the hyperparameters that its search chose:"
+
+
 def time_left(state: State) -> str:
     """Return how long the rest will take; empty while that is unknown, or at the end."""
     if state.stopping:

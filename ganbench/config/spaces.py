@@ -71,7 +71,7 @@ def check_tuning(
             "hyperparameters into design.space"
         )
         problems.append(Problem(("tuning",), text, at_key=True))
-    for key in given.get("space") or {}:
+    for key in given["space"] if isinstance(given.get("space"), dict) else ():
         owner = _varied_in(key, raw, design)
         if owner is not None:
             text = (

@@ -19,7 +19,7 @@ MISSED = {"helps": "worse without", "hurts": "better without"}
 
 def progress(results: StudyResults) -> str:
     """Say how far the study is; empty if every trial has ended."""
-    applying = [arm for arm in results.arms if arm.skipped is None]
+    applying = [arm for arm in (*results.arms, *results.tuned) if arm.skipped is None]
     adding = progress_of(results)
     if adding is not None:
         return _progress(results, adding)

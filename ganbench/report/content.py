@@ -25,6 +25,7 @@ from ganbench.report.sheets import SheetRow, sheet_rows
 from ganbench.report.svg import Figure
 from ganbench.report.table import Table
 from ganbench.report.timeline import timeline_panels
+from ganbench.report.tuning import TuningSection, tuning_section
 from ganbench.report.words import (
     NOTHING,
     VerdictRow,
@@ -68,6 +69,7 @@ class Content:
     forest_narrow: Figure | None
     forest_note: str
     effects: EffectsSection | None
+    tuning: TuningSection | None
     over_steps: tuple[Figure, ...]
     over_seconds: tuple[Figure, ...]
     exploratory: Table | None
@@ -96,6 +98,7 @@ def content_of(
     comparisons: Sequence[Comparison],
     explorations: Sequence[Exploration],
     effects: Effects | None,
+    retuned: Sequence[Comparison],
     sections: Sequence[Section],
 ) -> Content:
     """Gather a report's parts."""
@@ -104,6 +107,9 @@ def content_of(
     combined = effects_section(results, effects)
     if combined is not None and combined.answer:
         found = f"{found} {combined.answer}"
+    tuning = tuning_section(results, comparisons, retuned)
+    if tuning is not None and tuning.answer and not results.quick:
+        found = f"{found} {tuning.answer}"
     arms, own = comparisons[1:], own_figures(results)
     more = exploration_rows(explorations, comparisons)
     forest = [ForestRow(item.arm, item.verdict, item.effect) for item in arms]
@@ -131,6 +137,7 @@ def content_of(
         forest_narrow=forest_plot(forest, title, results.margin, 340, stacked=True),
         forest_note=axis_note(results.margin, results.reference),
         effects=combined,
+        tuning=tuning,
         over_steps=panels("steps"),
         over_seconds=panels("seconds"),
         exploratory=_exploratory(arms, primary),
@@ -297,10 +304,15 @@ def how_steps_were_taken(executions: Sequence[Mapping[str, str] | None]) -> str:
 
 def _troubles(results: StudyResults) -> Table | None:
     rows = []
-    for arm in results.arms:
+    for arm in (*results.arms, *results.tuned):
         if arm.skipped is not None:
             rows.append((arm.name, "all", "n/a", arm.skipped))
         for seed, trial in sorted(results.of_arm(arm.name).items()):
             if trial.outcome in ("failed", "diverged"):
                 rows.append((arm.name, str(seed), trial.outcome, scalar(trial.error or "")))
+    for search in results.searches:
+        for one in search.trials:
+            if one.state in ("failed", "diverged"):
+                name = f"{search.arm}, tuning {one.index + 1}"
+                rows.append((name, "tuning", one.state, scalar(one.reason or "")))
     return Table(("Arm", "Seed", "Outcome", "Reason"), tuple(rows), 4) if rows else None

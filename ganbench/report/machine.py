@@ -27,6 +27,7 @@ def to_json(
     comparisons: Sequence[Comparison],
     explorations: Sequence[Exploration],
     effects: Effects | None,
+    retuned: Sequence[Comparison] = (),
 ) -> str:
     """Return all that is known of a study, and what follows from it, as JSON."""
     content = {
@@ -39,6 +40,7 @@ def to_json(
         "comparisons": [asdict(item) for item in comparisons],
         "exploratory": [asdict(item) for item in explorations],
         "effects": asdict(effects) if effects is not None else None,
+        "retuned": [asdict(item) for item in retuned],
     }
     return json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -82,7 +84,7 @@ def to_csv(results: StudyResults) -> str:
             *("error", "trained_with"),
         ]
     )
-    for arm in results.arms:
+    for arm in (*results.arms, *results.tuned):
         if arm.skipped is not None:
             blank = [""] * (len(others) + 10)
             table.writerow([arm.name, "", "n/a", *blank, arm.skipped, ""])

@@ -17,6 +17,7 @@ from ganbench.report.sheets import Sheet
 from ganbench.report.svg import Figure, group, tiled
 from ganbench.report.table import Table
 from ganbench.report.timeline import legend
+from ganbench.report.tuning import HISTORY_NOTE, IMPORTANCES_NOTE, TuningSection
 
 
 def curves_figure(content: Content, axis: str) -> Figure | None:
@@ -69,6 +70,8 @@ def to_markdown(content: Content, pictures: str) -> str:
         parts += ["## Effect of each arm", _picture(content.forest, pictures), content.forest_note]
     if content.effects is not None:
         parts += _effects(content.effects, pictures)
+    if content.tuning is not None:
+        parts += _tuning(content.tuning, pictures)
     parts += _curves(content, pictures)
     if content.sheets:
         parts += [
@@ -140,6 +143,30 @@ def _effects(section: EffectsSection, pictures: str) -> list[str]:
         parts += [_picture(section.map, pictures)] if section.map else []
         parts.append(_table(section.interactions))
     return parts
+
+
+def _tuning(section: TuningSection, pictures: str) -> list[str]:
+    shown = section.pictures()
+    parts = [f"## {section.title}", *(escape(note) for note in section.notes)]
+    if section.readings is not None:
+        parts.append(_table(section.readings))
+        parts += [
+            f"- **{escape(arm)}** {verdict}: {escape(note)}."
+            for arm, verdict, note in section.reasons
+        ]
+    parts += [_picture(shown["forest"], pictures)] if "forest" in shown else []
+    parts += ["### What was tried", _table(section.searches)]
+    parts += [_table(section.chosen)] if section.chosen else []
+    if section.front is not None:
+        parts += [escape(section.front_note), _table(section.front)]
+    if "history" in shown:
+        parts += [HISTORY_NOTE, _picture(shown["history"], pictures)]
+    if "budget" in shown:
+        parts += ["### What a budget buys", section.budget_note]
+        parts.append(_picture(shown["budget"], pictures))
+    parts += ["### What mattered"]
+    parts += [IMPORTANCES_NOTE, _table(section.importances)] if section.importances else []
+    return parts + [escape(text) for text in section.unimportant]
 
 
 def _curves(content: Content, pictures: str) -> list[str]:

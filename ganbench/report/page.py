@@ -10,6 +10,7 @@ from ganbench.report.content import Content
 from ganbench.report.prose import inline, to_html
 from ganbench.report.svg import PALETTE, STYLE, Figure
 from ganbench.report.timeline import legend
+from ganbench.report.tuning import HISTORY_NOTE, IMPORTANCES_NOTE
 
 
 def to_page(content: Content) -> str:
@@ -30,7 +31,8 @@ def to_page(content: Content) -> str:
     template = environment.get_template("report.html.jinja")
     # Both are the package's own text, and style sheets know no entities.
     style = Markup(PALETTE + STYLE)  # noqa: S704
-    return template.render(c=content, style=style, legend=legend(), guide=guide)
+    notes = {"history": HISTORY_NOTE, "importances": IMPORTANCES_NOTE}
+    return template.render(c=content, style=style, legend=legend(), guide=guide, tuning_notes=notes)
 
 
 def _breakable(name: str) -> Markup:

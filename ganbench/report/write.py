@@ -1,7 +1,7 @@
 """Writes a report's folder: a page, Markdown with pictures, and tables for programs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -10,9 +10,8 @@ from ganbench.report.content import Content, Section, content_of
 from ganbench.report.machine import to_arms_csv, to_csv, to_json
 from ganbench.report.markdown import collapse_figure, curves_figure, to_markdown
 from ganbench.report.page import to_page
-from ganbench.study.comparison import Comparison
-from ganbench.study.effects import Effects, effects_of
-from ganbench.study.exploratory import Exploration, explore
+from ganbench.study.effects import effects_of
+from ganbench.study.exploratory import explore
 from ganbench.study.results import StudyResults
 from ganbench.study.statistics import compare
 
@@ -54,9 +53,16 @@ def write_report(results: StudyResults, folder: Path, sections: Sequence[Section
     comparisons = compare(results)
     explorations = explore(results, comparisons)
     effects = effects_of(results)
-    content = content_of(results, comparisons, explorations, effects, sections)
+    second = results.retuned()
+    retuned = compare(second) if second is not None else ()
+    content = content_of(results, comparisons, explorations, effects, retuned, sections)
     try:
-        return _write(results, comparisons, explorations, effects, content, folder)
+        tables = {
+            "results.csv": to_csv(results),
+            "arms.csv": to_arms_csv(comparisons, explorations),
+            "results.json": to_json(results, comparisons, explorations, effects, retuned),
+        }
+        return _write(content, tables, folder)
     except OSError as error:
         raise ReportError(
             f"the report cannot be written to {folder}: {error.strerror or error}"
@@ -65,14 +71,7 @@ def write_report(results: StudyResults, folder: Path, sections: Sequence[Section
         ) from error
 
 
-def _write(
-    results: StudyResults,
-    comparisons: Sequence[Comparison],
-    explorations: Sequence[Exploration],
-    effects: Effects | None,
-    content: Content,
-    folder: Path,
-) -> Path:
+def _write(content: Content, tables: Mapping[str, str], folder: Path) -> Path:
     pictures = folder / PICTURES
     pictures.mkdir(parents=True, exist_ok=True)
     made = _pictures(content)
@@ -81,9 +80,8 @@ def _write(
     for old in sorted(pictures.iterdir()):
         if old.suffix in (".svg", ".png") and old.name not in made:
             old.unlink()
-    _replace(folder / "results.csv", to_csv(results).encode())
-    _replace(folder / "arms.csv", to_arms_csv(comparisons, explorations).encode())
-    _replace(folder / "results.json", to_json(results, comparisons, explorations, effects).encode())
+    for name, text in tables.items():
+        _replace(folder / name, text.encode())
     _replace(folder / "report.md", to_markdown(content, PICTURES).encode())
     page = folder / "index.html"
     _replace(page, to_page(content).encode())
@@ -100,6 +98,8 @@ def _pictures(content: Content) -> dict[str, bytes]:
     ]
     if content.effects is not None:
         figures += [content.effects.forest, content.effects.map]
+    if content.tuning is not None:
+        figures += content.tuning.pictures().values()
     made = {f"{figure.name}.svg": figure.standalone().encode() for figure in figures if figure}
     for row in content.sheets:
         for sheet in row.sheets:

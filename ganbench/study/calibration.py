@@ -79,15 +79,23 @@ def calibrate(plan: RunPlan, prepared: Prepared, progress: Progress) -> Calibrat
 
 
 def estimate(
-    cells: Iterable[Cell], paces: Mapping[str, Pace], plan: RunPlan, prepared: Prepared
+    cells: Iterable[Cell],
+    paces: Mapping[str, Pace],
+    plan: RunPlan,
+    prepared: Prepared,
+    more: float = 0.0,
 ) -> float:
-    """Return the seconds that training the cells will take, by all workers together."""
+    """Return the seconds that training the cells will take, by all workers together.
+
+    ``more`` is what other trials, many, take besides, one after another.
+    """
     configs = {arm.config.key(): arm.config for arm in prepared.arms if arm.config is not None}
     costs = [paces[cell.key].trial(configs[cell.key]) for cell in cells if cell.key in paces]
-    if not costs:
+    if not costs and not more:
         return 0.0
     # The workers share the trials; none can be faster than the longest one.
-    return START_SECONDS + max(sum(costs) / min(plan.workers, len(costs)), *costs)
+    workers = plan.workers if more else min(plan.workers, len(costs))
+    return START_SECONDS + max((sum(costs) + more) / workers, *costs, 0.0)
 
 
 def _seconds_a_step(trial: Trial) -> float:

@@ -74,8 +74,8 @@ def _importances(rules: Rules, found: list[Tried]) -> tuple[dict[str, float] | N
     needed = max(ENOUGH, A_PARAMETER * len(names))
     if len(complete) < needed:
         return None, (
-            f"{len(complete)} configurations are complete, and of {len(names)} parameters fewer "
-            f"than {needed} would tell noise"
+            f"with {len(names)} parameters it takes {needed} complete configurations to tell more "
+            f"than noise, and there are {len(complete)}"
         )
     if len({one.values[0] for one in complete}) == 1:
         return None, "all configurations came to the same figure"

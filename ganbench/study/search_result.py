@@ -90,6 +90,12 @@ class SearchResult:
     unimportant: str
 
     @property
+    def ahead(self) -> int:
+        """Up to how many before a configuration it was drawn without knowing."""
+        blind = self.sampler == "random" and self.pruner == "none"
+        return self.budget if blind else self.parallel
+
+    @property
     def ended(self) -> bool:
         """Whether every configuration of the budget has ended."""
         done = sum(trial.state != "open" for trial in self.trials)

@@ -126,6 +126,7 @@ class _Supervisor:
         self.fruitless = 0
         self.stirred = self.over = False
         self.looked = 0.0
+        self.wanted = -1
         self.running: dict[tuple[Any, ...], tuple[str, int]] = {}
         self.forgiven: set[tuple[str, int]] = set()
 
@@ -194,6 +195,10 @@ class _Supervisor:
             for record in records
             if record.state == TrialState.RUNNING and record.address in open_now
         }
+        if not missing and len(wanted) != self.wanted:
+            # What was answered just now, from elsewhere, may be what more is wanted after.
+            self.wanted = len(wanted)
+            return self._supply(orphans)
         return missing
 
     def _results(self, records: Sequence[Record]) -> StudyResults:

@@ -8,10 +8,12 @@ from docs_page import DOCS
 from ganbench.config.model import Judgement
 from ganbench.evaluation import classifier, collapse, evaluator, modes, spread
 from ganbench.plugin import Host
-from ganbench.study import exploratory, paired, planning
+from ganbench.study import exploratory, paired, planning, search_records
 
 PAGE = " ".join((DOCS / "reading-a-report.md").read_text().split())
 FACTS = [
+    f"fewer complete configurations than {search_records.ENOUGH} and than "
+    f"{('', '', '', '', 'four')[search_records.A_PARAMETER]} a parameter",
     f"Beyond {paired.ENUMERATED} pairs, {paired.DRAWS:,} random ways",
     f"{exploratory.RESAMPLES:,} resamples from a fixed seed",
     f"reaches to {paired.wilson_interval(0, 10, 0.05)[1]:.0%}",

@@ -11,10 +11,11 @@ from pydantic_core import to_jsonable_python
 from ganbench.config.fields import model_in, wanted
 from ganbench.config.load import load_study
 from ganbench.config.model import OPTIMIZER_KEYS, ArmSpec, Component, Study
-from ganbench.config.quick import EVERY, SAMPLES, SEEDS, STEPS
+from ganbench.config.quick import CONFIGURATIONS, EVERY, SAMPLES, SEEDS, STEPS
 from ganbench.config.text import flow
 from ganbench.plugin import Host
 from ganbench.study.design import expand
+from ganbench.study.search import POPULATION, REDUCTION, STARTUP
 
 PAGE = (DOCS / "study-files.md").read_text()
 BLOCKS = blocks(PAGE)
@@ -94,6 +95,7 @@ def test_what_quick_does_is_told_in_its_own_numbers():
         f"most {STEPS} steps",
         f"{EVERY} steps",
         f"{SAMPLES} samples",
+        f"{CONFIGURATIONS} configurations",
     ):
         assert part in text
 
@@ -115,6 +117,8 @@ def folder(tmp_path, monkeypatch):
         ("factorial.yaml", 8),
         ("longer.yaml", 3),
         ("softer.yaml", 2),
+        ("search.yaml", 1),
+        ("tuned.yaml", 4),
     ],
 )
 def test_an_example_loads_and_has_its_arms(folder, file, arms):
@@ -123,6 +127,14 @@ def test_an_example_loads_and_has_its_arms(folder, file, arms):
     found = expand(loaded.study, host)
     assert len(found) == arms
     assert [arm.skipped for arm in found] == [None] * arms
+
+
+def test_what_samplers_and_pruners_do_is_told_in_their_own_numbers():
+    text = " ".join(PAGE.split())
+    assert f"whose first {STARTUP} are by chance" in text
+    assert f"lets the first {STARTUP} end" in text
+    assert f"in generations of {POPULATION}" in text
+    assert {3: "one in three"}[REDUCTION] in text
 
 
 def test_every_example_of_set_is_accepted(folder):
