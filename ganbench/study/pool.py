@@ -1,14 +1,15 @@
 """The worker processes: started, watched, replaced when they die."""
 
-import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 
 from ganbench.study import worker
 from ganbench.study.compute import worker_environment
@@ -17,6 +18,9 @@ from ganbench.study.monitor import RunningTrial
 
 GRACE_SECONDS = 60.0
 """How long a worker may take to stop: an evaluation, a checkpoint."""
+
+PRELOADED = ["ganbench.study.worker", "ganbench.evaluation.evaluator", "torch._dynamo"]
+"""What takes a worker seconds to import; the last is what PyTorch's optimizers begin with."""
 
 
 class WorkerProcess:
@@ -41,13 +45,28 @@ class WorkerProcess:
         self.index, self.job = index, job
         self.current: RunningTrial | None = None
         self.idle = self.finished = False
-        # Spawned: a fork would copy torch's thread pools, and CUDA cannot be forked.
-        context = multiprocessing.get_context("spawn")
+        forks = _can_fork(job.device)
+        # CUDA cannot be forked; and what is forked is a process that has imported and done no
+        # more, since a fork of this one would copy torch's thread pools.
+        context = get_context("forkserver") if forks else get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(
-            target=worker.main, args=(job, theirs), name=f"ganbench worker {index}"
+        environment = {**os.environ, **worker_environment(job.device)}
+        self.process: BaseProcess = context.Process(
+            target=_work,
+            args=(worker.main, environment, job, theirs),
+            name=f"ganbench worker {index}",
         )
         with _environment(worker_environment(job.device)), _interrupts_ignored():
+            if forks:
+                from multiprocessing import forkserver  # Windows has none
+
+                forkserver.set_forkserver_preload(PRELOADED)
+                forkserver.ensure_running()
+            else:
+                self.process.start()
+        if forks:
+            # It ignores interrupts, as the server does. This process must not meanwhile: it waits
+            # until the server has imported everything.
             self.process.start()
         theirs.close()  # so that the worker's death closes the pipe
 
@@ -146,6 +165,22 @@ class Pool:
         for one in list(self.workers):
             one.kill()
             self.remove(one)
+
+
+def _can_fork(device: str) -> bool:
+    return device == "cpu" and sys.platform == "linux"
+
+
+def _work(
+    main: Callable[[Job, Connection], None],
+    environment: Mapping[str, str],
+    job: Job,
+    connection: Connection,
+) -> None:
+    """Be a worker, in the environment of who started it: a server's is that of its own start."""
+    os.environ.clear()
+    os.environ.update(environment)
+    main(job, connection)
 
 
 @contextmanager

@@ -40,6 +40,10 @@ def leaves(job, connection):
     os._exit(3)
 
 
+def tells_what_is_new(job, connection):
+    connection.send(Notice(os.environ.get("GANBENCH_NEWS", "none")))
+
+
 @pytest.fixture
 def start(tmp_path, monkeypatch):
     """Start workers that play a script instead of training."""
@@ -73,6 +77,16 @@ def said(worker):
     """Return the next thing that a worker says."""
     assert worker.connection.poll(120)
     return next(worker.receive())
+
+
+def test_a_worker_has_the_environment_that_the_supervisor_has_when_it_starts_it(start, monkeypatch):
+    for news in ("one", "two"):
+        monkeypatch.setenv("GANBENCH_NEWS", news)
+        (only,) = start(tells_what_is_new).workers
+        assert said(only) == Notice(news)
+    monkeypatch.delenv("GANBENCH_NEWS")
+    (only,) = start(tells_what_is_new).workers
+    assert said(only) == Notice("none")
 
 
 def test_workers_share_the_devices_and_have_one_thread_on_a_cpu(start, monkeypatch):
