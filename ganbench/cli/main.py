@@ -10,6 +10,7 @@ from ganbench import __version__
 COMMANDS = {
     "run": "Run a study, or go on with it, and write its report.",
     "worker": "Help with a study on a storage that machines share.",
+    "launch": "Start a study's workers elsewhere, by a launcher such as slurm or ray.",
     "show": "Print a study file resolved, with the origin of each key.",
     "schema": "Print the JSON schema of study files, plugins' parameters included.",
     "plugins": "List the plugins, or show one's method card and parameters.",

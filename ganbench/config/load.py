@@ -66,7 +66,7 @@ def load_study(
     raw = plain(root)
     resolved, problems = check_study(raw, host, quick)
     if early or problems:
-        raise StudyError([*early, *_located(problems, marks)])
+        raise StudyError([*early, *located(problems, marks)])
     changed: list[Path] = []
     if quick:
         resolved, changed = quicken(resolved)
@@ -77,8 +77,15 @@ def load_study(
     return LoadedStudy(Study.model_validate(resolved), resolved, origins, files)
 
 
-def _located(problems: Sequence[Problem], marks: Marks) -> list[str]:
-    """Return one line a problem, in the order of the file."""
+def located(problems: Sequence[Problem], marks: Marks) -> list[str]:
+    """Return one line a problem, in the order of the file.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+    marks : mapping
+        Where each key and its value were written; of the root too.
+    """
     lines = []
     for problem in problems:
         at = problem.path

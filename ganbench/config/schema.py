@@ -48,6 +48,14 @@ def study_schema(host: Host) -> Schema:
     return {"$schema": DIALECT, **schema, "$defs": definitions}
 
 
+def launcher_schema(host: Host) -> Schema:
+    """Return the JSON Schema, draft 2020-12, of the files that name a launcher."""
+    definitions: Schema = {}
+    _bare, *variants, _inherited = _component("launcher", host, definitions)["oneOf"]
+    found = {"$schema": DIALECT, "title": "A ganbench launcher", "oneOf": variants}
+    return {**found, "$defs": definitions}
+
+
 def _component(kind: Kind, host: Host, definitions: Schema) -> Schema:
     """Return a choice of plugins: a bare name, or a name and its parameters."""
     variants: list[Schema] = []

@@ -115,7 +115,7 @@ def _label(file: Path) -> str:
 def _chain(
     file: Path, label: str, above: tuple[Path, ...]
 ) -> tuple[Node, tuple[Path, ...], list[str]]:
-    root, problems = _read(file, label)
+    root, problems = read_mapping(file, label)
     entry = root.value.get("extends")
     if entry is None:
         return root, (file,), problems
@@ -144,7 +144,28 @@ def _base_of(entry: Entry, file: Path, chain: tuple[Path, ...]) -> Path:
     return base
 
 
-def _read(file: Path, label: str) -> tuple[Node, list[str]]:
+def read_mapping(file: Path, label: str, what: str = "study") -> tuple[Node, list[str]]:
+    """Read a YAML file of ``key: value`` lines.
+
+    Parameters
+    ----------
+    file : Path
+    label : str
+        What the marks name.
+    what : str
+        What it is a file of, which begins with ``name:``.
+
+    Returns
+    -------
+    Node
+    list of str
+        What is wrong but did not stop the reading.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be read, or is not such a file.
+    """
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -152,7 +173,7 @@ def _read(file: Path, label: str) -> tuple[Node, list[str]]:
         raise StudyError([f"{label}: cannot be read: {error.strerror or error}"]) from None
     if len(data) > MAX_BYTES:
         raise StudyError(
-            [f"{label}:1:1: larger than {MAX_BYTES // 1024} KiB, which no study file is"]
+            [f"{label}:1:1: larger than {MAX_BYTES // 1024} KiB, which no {what} file is"]
         )
     try:
         text = data.decode("utf-8-sig")
@@ -163,7 +184,7 @@ def _read(file: Path, label: str) -> tuple[Node, list[str]]:
         raise StudyError([f"{place}: not UTF-8 text: the byte 0x{data[error.start]:02x}"]) from None
     root, problems = parse(text, label)
     if root is None or (root.value is None and not text.strip("-. \n")):
-        raise StudyError([f"{label}:1:1: empty, expected a study, which begins with `name:`"])
+        raise StudyError([f"{label}:1:1: empty, expected a {what}, which begins with `name:`"])
     if not isinstance(root.value, dict):
         shown = "a list" if isinstance(root.value, list) else quote(root.value)
         raise StudyError([f"{root.mark.place}: expected `key: value` lines, got {shown}"])
