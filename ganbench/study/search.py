@@ -38,6 +38,9 @@ STARTUP = 5
 """Configurations that TPE draws by chance first, and that the median pruner lets end."""
 POPULATION = 10
 """Of NSGA-II: the usual 50 would be a whole budget."""
+GIVEN_UP = "ganbench:given_up"
+"""Marks a trial that the pruner has given up: should its worker die before it says so, the next
+one must not go on from the rung that the pruner has noted with it."""
 COLLAPSED = ("partial collapse", "total collapse")
 
 State = Literal["open", "complete", "diverged", "pruned", "failed"]
@@ -178,6 +181,8 @@ def prune(
     """
     known = tried(rules, records)
     own = known[index].records[seed].trial
+    if own.system_attrs.get(GIVEN_UP):
+        return True, {}
     study = _study(rules, RandomSampler())
     for place in range(index):
         rival = known[place].records.get(seed) if place in known else None
@@ -190,7 +195,8 @@ def prune(
         )
     )
     given_up = study.pruner.prune(study, study.trials[-1])
-    return given_up, dict(study.trials[-1].system_attrs)
+    notes = dict(study.trials[-1].system_attrs)
+    return given_up, {GIVEN_UP: True, **notes} if given_up else notes
 
 
 def second_value(objectives: Sequence[str], ending: Ending) -> float | None:
@@ -264,7 +270,7 @@ def _rank(record: Record) -> int:
 
 
 def _notes(record: Record) -> dict[str, Any]:
-    return {k: v for k, v in record.trial.system_attrs.items() if "rung" not in k}
+    return {k: v for k, v in record.trial.system_attrs.items() if "rung" not in k and k != GIVEN_UP}
 
 
 def _frozen(rules: Rules, one: Tried, known: bool) -> FrozenTrial:

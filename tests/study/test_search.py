@@ -328,6 +328,33 @@ def test_the_median_pruner_stops_what_lies_above_the_median_of_those_before(play
     assert all(index >= 5 for index in pruned)
 
 
+@pytest.mark.parametrize("pruner", ["median", "asha", "hyperband"])
+def test_a_worker_that_dies_as_it_gives_a_trial_up_changes_nothing(play, pruner):
+    found = play(trials=16, pruner=pruner, sampler="random", seeds=[100])
+    rules = found.search.rules
+    died = []
+    while True:
+        found.ledger.queue(found.wanted(), orphans=False)
+        claim = found.ledger.claim()
+        if claim is None:
+            break
+        final = objective(claim.config, claim.seed)
+        for at in (2, 4, 6, 8):
+            found.ledger.note(claim.number, at, final * (10 - at))
+            records = found.ledger.records(claim.search)
+            stop, notes = prune(rules, claim.index, claim.seed, records)
+            found.ledger.remember(claim.number, notes)
+            if stop:  # the worker is gone here; another one measures the same again
+                died.append(claim.index)
+                found.ledger.note(claim.number, at, final * (10 - at))
+                records = found.ledger.records(claim.search)
+                assert prune(rules, claim.index, claim.seed, records)[0]
+                break
+        outcome = "pruned" if stop else "complete"
+        found.ledger.finish(claim.number, Ending(outcome, final, (), 1.0, 0.1, at, None, {}))
+    assert died
+
+
 def objective_of(found, index):
     (record,) = [one for one in found.ledger.records() if one.index == index]
     return objective(record.attributes["config"], 100)
