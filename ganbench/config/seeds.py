@@ -34,7 +34,7 @@ def check_range(resolved: Any, raw: Mapping[str, Any], kind: str) -> list[Proble
     if not isinstance(resolved, dict):
         return []
     if isinstance(raw.get("tuning"), dict):
-        why = "with `tuning`, which compares each arm with itself at the same seeds"
+        why = "with `tuning`, whose two readings need the same seeds"
     elif kind in ("factorial", "fractional", "search"):
         why = f"with `kind: {kind}`, whose arms all need the same seeds"
     else:

@@ -76,7 +76,7 @@ def budget_panels(searches: Sequence[SearchResult], label: str) -> list[Figure]:
     return [
         _budget(searches[place], curves[place], curves[first], frame, label, place)
         for place in (others or [first])
-        if curves[place]
+        if curves[place] and curves[first]
     ]
 
 
@@ -141,12 +141,12 @@ def _budget(
     search: SearchResult, curve: Points, first: Points, frame: _Frame, label: str, place: int
 ) -> Figure:
     parts = frame.axes(search.arm, "expected best of so many configurations")
-    for points, tone, style in ((first, "base", "line dashed"), (curve, "ink", "line")):
-        if points is first and curve is first:
-            continue
-        drawn = [(frame.x(n), frame.y(value)) for n, value in points]
-        if drawn:
-            parts.append(group(0, 0, path(drawn, style), class_=tone))
+    drawn = [(curve, "ink", "line")]
+    if first is not curve:
+        drawn.insert(0, (first, "base", "line dashed"))
+    for points, tone, style in drawn:
+        route = [(frame.x(n), frame.y(value)) for n, value in points]
+        parts.append(group(0, 0, path(route, style), class_=tone))
     parts.append(
         text(frame.x(curve[-1][0]) + 6, frame.y(curve[-1][1]) + 4, number(curve[-1][1]), "strong")
     )

@@ -57,11 +57,8 @@ class SequentialAgenda:
 
     def wanted(self, records: Sequence[Record]) -> list[Cell]:
         """Return the cells that the looks so far, and the next one, need."""
-        results = self.read(records)
-        asked: dict[str, tuple[int, ...]] = {}
-        for reading in (results, results.retuned()):
-            progress = progress_of(reading) if reading is not None else None
-            asked |= progress.wanted if progress is not None else {}
+        progress = progress_of(self.read(records))
+        asked = {} if progress is None else progress.wanted
         trained = {
             (arm, shifted_seed(seed, self.offsets[arm]))
             for arm, seeds in asked.items()

@@ -80,6 +80,15 @@ def test_the_families_are_said_to_be_two(tuned):
     assert [row.arm for row in second] == [arm.name for arm in tuned.tuned]
 
 
+def test_each_arm_s_budget_is_drawn_against_the_baseline_s(tuned):
+    found = section(tuned)
+    assert len(found.budget) == len(tuned.arms) - 1
+    for curve in found.budget:
+        assert curve.body.count("<path") == 2
+        assert 'class="line dashed"' in curve.body
+    assert "the dashed line is the baseline's" in found.budget_note
+
+
 def test_what_was_tried_is_counted_and_priced(tuned):
     row = section(tuned).searches.rows[0]
     assert row == ("baseline", "4 of 4", "1", "1", "0", "3", "3,200 of 6,400")
@@ -112,6 +121,9 @@ def test_a_search_alone_shows_its_front_and_says_how_one_is_chosen(tuned):
     two = search("best found", pairs, ("primary", "seconds_per_step"), front=(0, 1), winner=1)
     found = section(replace(tuned, tuned=(), searches=(two,)))
     assert found.title == "The search"
+    (curve,) = found.budget
+    assert curve.body.count('class="line"') == 1
+    assert "dashed" not in curve.body + found.budget_note
     assert found.readings is None
     assert [(row[0], row[2], row[3]) for row in found.front.rows] == [
         ("1", "", "1"),
