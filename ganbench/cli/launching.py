@@ -100,6 +100,7 @@ def _order(plan: RunPlan, options: Options, count: int, replaces: bool, folder: 
         data_root=plan.data_root,
         files=plan.files,
         storage=None,
+        yes=True,  # whoever started this was asked, and the workers have nobody to ask
     )
     own = shlex.split(placed.command())[2:]
     # Not among the arguments: those anybody on a machine can read, and there may be a password.

@@ -1,6 +1,8 @@
 """A study whose workers a launcher starts: from `ganbench launch` to the report."""
 
 import contextlib
+import json
+import sys
 
 import psutil
 import pytest
@@ -24,6 +26,29 @@ factors:
   instance_noise: ["off", {start: 0.1}]
 seeds: 2
 evaluation: {extractor: coordinates, samples: 64, every: 8, batch_size: 64}
+"""
+
+
+RECORDER = """
+import json
+
+from ganbench.plugin import Launcher, WorkerStatus
+
+
+class Recorder(Launcher):
+    '''Writes down what it is to start, and says that all of it is done.'''
+
+    name = "recorder"
+
+    def start(self, command, count, environment, folder):
+        (folder / "order.json").write_text(json.dumps([list(command), dict(environment)]))
+        return [f"number {n}" for n in range(count)]
+
+    def poll(self, handles):
+        return {handle: WorkerStatus("done") for handle in handles}
+
+    def stop(self, handles, at_once=False):
+        pass
 """
 
 
@@ -56,6 +81,29 @@ def test_a_study_is_trained_by_the_jobs_that_a_launcher_starts(folder, database)
     results = read_results(folder / "reports" / "tiny", address_of(database, 1))
     assert {trial.outcome for trial in results.trials} == {"complete"}
     assert descendants() <= before
+
+
+def test_the_command_means_the_same_elsewhere_and_shows_no_password(folder, monkeypatch):
+    (folder / "recorder.py").write_text(RECORDER)
+    monkeypatch.setenv("GANBENCH_DATA", "/data")
+    storage = f"sqlite:///{folder}/ledger.db"
+    arguments = ["--launcher", "recorder", "--plugin", "recorder.py", "--set", "seeds=3"]
+    code, output = launch(*arguments, "--replace", storage=storage)
+    assert code == 0, output
+    (order,) = folder.rglob("order.json")
+    command, environment = json.loads(order.read_text())
+    assert command[:4] == [sys.executable, "-m", "ganbench.cli.main", "run"]
+    assert command[4] == str(folder / "tiny.yaml")
+    options = dict(zip(command[5:-2:2], command[6:-2:2], strict=True))
+    assert options == {
+        "--set": "seeds=3",
+        "--plugin": str(folder / "recorder.py"),
+        "--device": "cpu",
+        "--workers": "1",
+        "--out": str(folder / "reports" / "tiny"),
+    }
+    assert command[-2:] == ["--yes", "--replace"]
+    assert environment == {"GANBENCH_STORAGE": storage, "GANBENCH_DATA": "/data"}
 
 
 @pytest.mark.parametrize(
