@@ -4,11 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from ganbench.study.records import Cell
+
+MOST_CHOICES = 100
+"""Optuna files all choices of a parameter with every trial: one with more is left out."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Definition:
     seeds: tuple[int, ...]
     searches: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def study_name(self) -> str:
         """The name, and a hash of the rest.
 
@@ -45,13 +49,30 @@ class Definition:
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Return the arms' parameters as Optuna knows them."""
-        return {
-            **{key: CategoricalDistribution(levels) for key, levels in self.factors.items()},
-            "arm": CategoricalDistribution(self.arms),
-            "seed": IntDistribution(min(self.seeds), max(self.seeds)),
-        }
+        """Return the arms' parameters as Optuna knows them.
+
+        Those of too many choices are left out; a trial's attributes name its arm in any case.
+        """
+        return dict(self._distributions)
 
     def parameters(self, cell: Cell) -> dict[str, Any]:
         """Return an arm's value of each parameter."""
-        return {**cell.levels, "arm": cell.arm, "seed": cell.seed}
+        values = {**cell.levels, "arm": cell.arm, "seed": cell.seed}
+        return {name: value for name, value in values.items() if name not in self._crowded}
+
+    @cached_property
+    def _distributions(self) -> dict[str, BaseDistribution]:
+        choices = {**self.factors, "arm": self.arms}
+        return {
+            **{
+                name: CategoricalDistribution(values)
+                for name, values in choices.items()
+                if name not in self._crowded
+            },
+            "seed": IntDistribution(min(self.seeds), max(self.seeds)),
+        }
+
+    @cached_property
+    def _crowded(self) -> frozenset[str]:
+        choices = {**self.factors, "arm": self.arms}
+        return frozenset(name for name, values in choices.items() if len(values) > MOST_CHOICES)

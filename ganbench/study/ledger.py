@@ -1,7 +1,7 @@
 """The ledger: Optuna records every trial, one an arm and seed, and hands out the work."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,10 +13,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ganbench.study.claim import Claim, claim_of
 from ganbench.study.definition import Definition
+from ganbench.study.duplicates import Duplicates
 from ganbench.study.journal import JOURNAL
 from ganbench.study.records import ANSWERS, STUDY, Cell, Ending, Record, read_records
 from ganbench.study.storage import Address, Notice, close_storage, open_storage
-from ganbench.study.templates import adopted_trial, same_cell, waiting_trial
+from ganbench.study.templates import adopted_trial, waiting_trial
 
 if TYPE_CHECKING:
     from ganbench.study.heart import Heart
@@ -75,6 +76,8 @@ class Ledger:
         self._studies: dict[str, int] = {}
         self._study = self._open_study(definition.study_name)
         self._heart = self._listen(address)
+        self._own = frozenset((definition.study_name, *definition.searches))
+        self._duplicates: defaultdict[int, Duplicates] = defaultdict(Duplicates)
         self._claimed: set[int] = set()
         self._lost: Counter[int] = Counter()
 
@@ -199,13 +202,13 @@ class Ledger:
                 continue
             trials = self._storage.get_all_trials(study, deepcopy=False)
             for trial in trials:
-                own = trial.user_attrs
-                if trial.state != TrialState.WAITING or "key" not in own:
+                if trial.state != TrialState.WAITING:
                     continue
-                if accept is not None and not accept(own):
+                own = trial.user_attrs
+                if "key" not in own or not (accept is None or accept(own)):
                     continue
                 number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-                if self._take(number) and not self._is_duplicate(trial, trials):
+                if self._take(number) and not self._is_duplicate(study, trial, trials):
                     return claim_of(name, number, own)
         return None
 
@@ -279,7 +282,7 @@ class Ledger:
             self._claimed.add(number)
         return granted
 
-    def _is_duplicate(self, own: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+    def _is_duplicate(self, study: int, own: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
         """Put a trial away if its cell is answered, or an earlier trial's to answer.
 
         Trials are numbered in the order in which they become visible: who sees one sees all
@@ -287,13 +290,10 @@ class Ledger:
         """
         if not self.shared:
             return False
-        for trial in trials:
-            same = same_cell(trial.user_attrs, own.user_attrs) and trial.number != own.number
-            earlier = trial.number < own.number and not trial.state.is_finished()
-            if same and (trial.state in ANSWERS or earlier):
-                self.fail(own._trial_id, "superseded", "another trial answers the same cell")
-                return True
-        return False
+        if not self._duplicates[study].gives_way(own, trials):
+            return False
+        self.fail(own._trial_id, "superseded", "another trial answers the same cell")
+        return True
 
     def _count_loss(self, number: int) -> int:
         if not self.shared:
@@ -326,11 +326,6 @@ class Ledger:
         except UpdateFinishedTrialError:
             return False
         return True
-
-    @property
-    def _own(self) -> frozenset[str]:
-        """Names of the Optuna studies that are this study's."""
-        return frozenset((self.definition.study_name, *self.definition.searches))
 
     def _answer(self, missing: dict[tuple[Any, ...], Cell], records: Sequence[Record]) -> None:
         """Take away the cells that are answered, adopting what answers one elsewhere."""

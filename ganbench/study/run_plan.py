@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ class RunPlan:
 
 def definition_of(study: Study, arms: Sequence[Arm], searches: Sequence[str] = ()) -> Definition:
     """Return the parameters of the study's trials, as Optuna is to know them."""
-    values = [arm_levels(study, arm, arms) for arm in arms]
+    values = list(levels_of(study, arms).values())
     factors = {
         factor: tuple(dict.fromkeys(levels[factor] for levels in values))
         for factor in (values[0] if values else ())
@@ -102,34 +102,42 @@ def definition_of(study: Study, arms: Sequence[Arm], searches: Sequence[str] = (
     return Definition(study.name, tuple(arm.name for arm in arms), factors, seeds, tuple(searches))
 
 
-def arm_levels(study: Study, arm: Arm, arms: Sequence[Arm]) -> dict[str, str]:
-    """Return every factor's level in an arm, as text; the baseline's where it is unchanged."""
-    factors = dict.fromkeys([*study.factors, *(key for other in arms for key in other.levels)])
-    return {
-        factor: flow(arm.levels[factor])
-        if factor in arm.levels
-        else flow(study.factors[factor][0])
-        if factor in study.factors
-        else "as in the baseline"
+def levels_of(study: Study, arms: Sequence[Arm]) -> dict[str, dict[str, str]]:
+    """Return each arm's level of every factor, as text; the baseline's where it is unchanged."""
+    factors = dict.fromkeys([*study.factors, *(key for arm in arms for key in arm.levels)])
+    unchanged = {
+        factor: flow(study.factors[factor][0]) if factor in study.factors else "as in the baseline"
         for factor in factors
+    }
+    return {
+        arm.name: unchanged | {factor: flow(level) for factor, level in arm.levels.items()}
+        for arm in arms
     }
 
 
 def cells_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str]) -> list[Cell]:
     """Return the trials of a study, seed by seed, so that pairs are complete early."""
-    return [
-        Cell(
-            arm.name,
-            shifted_seed(seed, arm.seed_offset),
-            arm.config.key(),
-            fingerprints[arm.name],
-            arm_levels(study, arm, arms),
-            # A worker that runs already does not know what a search has come to.
-            config=arm.config.model_dump(mode="json") if arm.tuned else None,
+    levels = levels_of(study, arms)
+    firsts = [
+        (
+            arm.seed_offset,
+            Cell(
+                arm.name,
+                0,
+                arm.config.key(),
+                fingerprints[arm.name],
+                levels[arm.name],
+                # A worker that runs already does not know what a search has come to.
+                config=arm.config.model_dump(mode="json") if arm.tuned else None,
+            ),
         )
-        for seed in study.all_seeds
         for arm in arms
         if arm.config is not None and arm.skipped is None
+    ]
+    return [
+        replace(cell, seed=shifted_seed(seed, offset))
+        for seed in study.all_seeds
+        for offset, cell in firsts
     ]
 
 

@@ -1,6 +1,5 @@
 """Cells as Optuna's trials, before they have run or when their results are known."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution
@@ -30,11 +29,6 @@ def adopted_trial(definition: Definition, cell: Cell, record: Record) -> FrozenT
         system_attrs={**record.trial.system_attrs, **(cell.draw.notes if cell.draw else {})},
         intermediate_values=record.trial.intermediate_values,
     )
-
-
-def same_cell(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Say whether two trials of one Optuna study are of one cell, from their attributes."""
-    return all(one.get(key) == other.get(key) for key in ("key", "seed", "fingerprint", "index"))
 
 
 def _parameters(definition: Definition, cell: Cell) -> dict[str, Any]:
