@@ -8,6 +8,7 @@ from statistics import median
 from ganbench.report.answer import answer, progress
 from ganbench.report.baseline import baseline_line
 from ganbench.report.curves import Axis, curve_panels
+from ganbench.report.detail import in_detail, limited, what_is_left_out
 from ganbench.report.effects import EffectsSection, effects_section, effects_words
 from ganbench.report.exploration import exploration_head, exploration_rows
 from ganbench.report.forest import ForestRow, axis_note, forest_plot
@@ -64,6 +65,7 @@ class Content:
     warnings: tuple[str, ...]
     rows: tuple[VerdictRow, ...]
     level: str
+    left_out: str
     more: Table | None
     forest: Figure | None
     forest_narrow: Figure | None
@@ -110,13 +112,15 @@ def content_of(
     tuning = tuning_section(results, comparisons, retuned)
     if tuning is not None and tuning.answer and not results.quick:
         found = f"{found} {tuning.answer}"
-    arms, own = comparisons[1:], own_figures(results)
-    more = exploration_rows(explorations, comparisons)
+    detail = in_detail(results, comparisons)
+    part, names = limited(results, detail), {item.arm for item in detail}
+    arms, own = detail[1:], own_figures(part)
+    more = exploration_rows([item for item in explorations if item.arm in names], detail)
     forest = [ForestRow(item.arm, item.verdict, item.effect) for item in arms]
     title = f"Change of the final {primary} against {results.reference}"
 
     def panels(axis: Axis) -> tuple[Figure, ...]:
-        return tuple(curve_panels(results, comparisons, primary, axis))
+        return tuple(curve_panels(results, detail, primary, axis))
 
     return Content(
         reference=results.reference,
@@ -132,6 +136,7 @@ def content_of(
         warnings=tuple(str(warning) for warning in results.protocol.get("warnings") or ()),
         rows=verdict_rows(results, comparisons),
         level=f"{100 * (1 - results.alpha):.3g}",
+        left_out=what_is_left_out(results, detail),
         more=Table(exploration_head(primary), more) if more else None,
         forest=forest_plot(forest, title, results.margin, 1064, stacked=False),
         forest_narrow=forest_plot(forest, title, results.margin, 340, stacked=True),
@@ -141,21 +146,21 @@ def content_of(
         over_steps=panels("steps"),
         over_seconds=panels("seconds"),
         exploratory=_exploratory(arms, primary),
-        sheets=sheet_rows(results, primary),
-        timelines=tuple(timeline_panels(results, comparisons)),
+        sheets=sheet_rows(part, primary),
+        timelines=tuple(timeline_panels(results, detail)),
         collapse_rule=results.collapse_rule,
-        figures=_figures(results),
+        figures=_figures(part),
         figure_notes=_figure_notes(results),
         own_figures=Table(OWN_HEAD, own, 2) if own else None,
         own_notes=own_notes(results, (row[0] for row in own)),
-        own_pictures=own_pictures(results),
-        cost=_cost(results, comparisons),
+        own_pictures=own_pictures(part),
+        cost=_cost(results, detail),
         wall=duration(results.wall_seconds),
         troubles=_troubles(results),
         sections=tuple(sections),
         glossary=glossary(results, primary) + (effects_words(effects) if effects else ()),
         protocol=tuple(flattened(results.protocol)),
-        makeup=_makeup(results),
+        makeup=_makeup(part),
         environment=tuple(flattened(results.environment)),
         study=tuple(study_lines(results.study, results.origins)),
         command=results.command,

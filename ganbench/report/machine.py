@@ -7,7 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from math import isinf, isnan
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,10 @@ def to_json(
     retuned: Sequence[Comparison] = (),
 ) -> str:
     """Return all that is known of a study, and what follows from it, as JSON."""
+    names = [field.name for field in fields(results)]
     content = {
         "schema": SCHEMA,
-        **{key: value for key, value in vars(results).items() if key != "data_samples"},
+        **{name: getattr(results, name) for name in names if name != "data_samples"},
         "trials": [
             {key: value for key, value in vars(trial).items() if key not in PICTURES}
             for trial in results.trials
@@ -47,18 +48,18 @@ def to_json(
 
 def plain(value: Any) -> Any:
     """Return a value made of what JSON has: dataclasses as objects, tuples as arrays."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(vars(value))
+    if isinstance(value, float):  # what there is most of
+        if isnan(value):
+            return None
+        return ("inf" if value > 0 else "-inf") if isinf(value) else value
+    if isinstance(value, bool | int | str) or value is None:
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if isinstance(value, float):
-        if isnan(value):
-            return None
-        return ("inf" if value > 0 else "-inf") if isinf(value) else value
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(vars(value))
     if isinstance(value, Path):
         return value.name
     return str(value)

@@ -60,6 +60,7 @@ def to_markdown(content: Content, pictures: str) -> str:
     parts += ["## Verdicts", escape(content.baseline), escape(content.measured)]
     parts += [f"> **Warning.** {escape(warning)}." for warning in content.warnings]
     parts += [_verdicts(content), *_reasons(content)]
+    parts += [content.left_out] if content.left_out else []
     if content.more is not None:
         parts += [
             "### More figures",

@@ -18,6 +18,8 @@ FILLED: Mapping[Health, tuple[float, str]] = {
     "total collapse": (1.0, "hurts"),
 }
 """How high a cell is filled, and its tone."""
+MOST_SEEDS = 50
+"""Rows of a panel; the counts above them are of all seeds."""
 ROOM, LABEL, PITCH, TOP = 280.0, 36.0, 15.0, 40.0
 
 
@@ -54,7 +56,8 @@ def _panel(results: StudyResults, item: Comparison, steps: Sequence[int], name: 
         text(0, 13, shorten(item.arm, 44), "strong"),
         text(0, 28, _counts(item), "soft"),
     ]
-    seeds = results.seeds[: item.looks.seeds] if item.looks else results.seeds
+    every = results.seeds[: item.looks.seeds] if item.looks else results.seeds
+    seeds = every[:MOST_SEEDS]
     for row, seed in enumerate(seeds):
         y = TOP + row * PITCH
         parts.append(text(LABEL - 8, y + 10, str(seed), "soft end"))
@@ -64,6 +67,9 @@ def _panel(results: StudyResults, item: Comparison, steps: Sequence[int], name: 
     parts.append(text(LABEL, bottom + 14, f"{steps[0]:,}", "soft"))
     if len(steps) > 1:
         parts.append(text(LABEL + pitch * len(steps), bottom + 14, f"{steps[-1]:,}", "soft end"))
+    if len(seeds) < len(every):
+        bottom += 16
+        parts.append(text(0, bottom + 14, f"the first {len(seeds)} of {len(every)} seeds", "soft"))
     return Figure(
         name,
         f"State of {item.arm} over training",

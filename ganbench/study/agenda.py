@@ -67,14 +67,34 @@ class SequentialAgenda:
         return [cell for cell in self.cells if (cell.arm, cell.seed) in trained]
 
 
+Read = Callable[[Sequence[Record]], StudyResults]
+"""Gives results of records."""
+
+
 def agenda_of(
-    study: Study,
-    arms: Sequence[Arm],
-    fingerprints: Mapping[str, str],
-    read: Callable[[Sequence[Record]], StudyResults],
+    study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str], read: Read
 ) -> Agenda:
-    """Return what a study with these arms wants trained; ``read`` gives results of records."""
+    """Return what a study with these arms wants trained."""
     cells = tuple(cells_of(study, arms, fingerprints))
     if isinstance(study.seeds, SeedRange):
         return SequentialAgenda(cells, {arm.name: arm.seed_offset for arm in arms}, read)
     return FixedAgenda(cells)
+
+
+class Agendas:
+    """The agenda of a study whose arms may change, made anew only where they have.
+
+    Parameters
+    ----------
+    study : Study
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._last: tuple[tuple[Arm, ...], Agenda] | None = None
+
+    def of(self, arms: tuple[Arm, ...], fingerprints: Mapping[str, str], read: Read) -> Agenda:
+        """Return what the arms want; the other arguments may change with them alone."""
+        if self._last is None or self._last[0] is not arms:
+            self._last = arms, agenda_of(self._study, arms, fingerprints, read)
+        return self._last[1]

@@ -1,6 +1,6 @@
 """One trial as the ledger records it, to and from Optuna's attributes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -232,16 +232,37 @@ def read_records(
     ]
 
 
-def failures(records: Iterable[Record]) -> dict[tuple[Any, ...], Record]:
+def failures(
+    records: Iterable[Record], forgiven: Container[tuple[str, int]] = ()
+) -> dict[tuple[Any, ...], Record]:
     """Return, by address, the cells whose trial failed, or turned out not to apply.
 
     Those that were tried again since are not among them.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    forgiven : container of (str, int)
+        Failed trials that do not count, by Optuna study and number.
     """
     return {
         address: record
         for address, record in _chosen(records).items()
         if record.state == TrialState.FAIL
         and record.attributes.get("outcome") in ("failed", "not applicable")
+        and (record.study, record.number) not in forgiven
+    }
+
+
+def running(
+    records: Iterable[Record], cells: Iterable[Cell]
+) -> dict[tuple[Any, ...], tuple[str, int]]:
+    """Return those of some cells that somebody is at: by address, the key and the seed."""
+    asked = {cell.address for cell in cells}
+    return {
+        record.address: (record.attributes["key"], record.attributes["seed"])
+        for record in records
+        if record.state == TrialState.RUNNING and record.address in asked
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -290,12 +291,15 @@ class StudyResults:
 
     def of_first(self, amount: int) -> "StudyResults":
         """Return these results as if the study had its first ``amount`` seeds and no others."""
-        seeds = self.seeds[:amount]
-        return replace(
-            self,
-            study={**self.study, "seeds": list(seeds)},
-            trials=tuple(trial for trial in self.trials if trial.seed in seeds),
-        )
+        if amount not in self._firsts:
+            seeds = self.seeds[:amount]
+            chosen = frozenset(seeds)
+            self._firsts[amount] = replace(
+                self,
+                study={**self.study, "seeds": list(seeds)},
+                trials=tuple(trial for trial in self.trials if trial.seed in chosen),
+            )
+        return self._firsts[amount]
 
     def changes(self, arm: ArmResult) -> str:
         """Return what differs in an arm from the reference, on one line: ``dropout: rate 0.2``.
@@ -322,4 +326,15 @@ class StudyResults:
 
     def of_arm(self, name: str) -> dict[int, TrialResult]:
         """Return an arm's trials by seed."""
-        return {trial.seed: trial for trial in self.trials if trial.arm == name}
+        return dict(self._by_arm.get(name, {}))
+
+    @cached_property
+    def _by_arm(self) -> dict[str, dict[int, TrialResult]]:
+        found: dict[str, dict[int, TrialResult]] = {}
+        for trial in self.trials:
+            found.setdefault(trial.arm, {})[trial.seed] = trial
+        return found
+
+    @cached_property
+    def _firsts(self) -> dict[int, "StudyResults"]:
+        return {}

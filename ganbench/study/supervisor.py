@@ -1,17 +1,15 @@
 """Runs a study: prepares, hands out, watches the workers, keeps the ledger in order."""
 
-import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
-
-from optuna.trial import TrialState
 
 from ganbench.config.model import SeedRange
 from ganbench.plugin import GanbenchError
-from ganbench.study.agenda import agenda_of
+from ganbench.study.agenda import Agendas
 from ganbench.study.archive import Archive, results_of
 from ganbench.study.design import Arm
 from ganbench.study.heading import heading, keep_sheet
@@ -34,12 +32,12 @@ from ganbench.study.monitor import Monitor, RunningTrial, State
 from ganbench.study.observers import Observers
 from ganbench.study.opening import job_of, overview_of
 from ganbench.study.outcome import Outcome, given_up
+from ganbench.study.pace import Pace
 from ganbench.study.pool import Pool, WorkerProcess
 from ganbench.study.prepare import Prepared, prepare
 from ganbench.study.progress import Progress
 from ganbench.study.provenance import notice_of_others, provenance
-from ganbench.study.records import Cell, Record, failures
-from ganbench.study.results import StudyResults
+from ganbench.study.records import Cell, Record, failures, running
 from ganbench.study.rivals import claim_name
 from ganbench.study.run_plan import RunPlan, arm_result, definition_of
 from ganbench.study.searches import SearchingAgenda
@@ -48,7 +46,7 @@ TICK_SECONDS = 0.25
 WINDOW = 16
 """How many trials wait at a time, besides two a worker: a storage slows down with its queue."""
 LOOK_SECONDS = 2.0
-"""How often a shared storage is asked what other machines have done meanwhile."""
+"""How often a ledger is asked what is done, as long as no worker waits for an answer."""
 
 
 def run_study(
@@ -125,7 +123,8 @@ class _Supervisor:
         self.broken: str | None = None
         self.fruitless = 0
         self.stirred = self.over = False
-        self.looked = 0.0
+        self.looks, self.writes = Pace(LOOK_SECONDS), Pace(LOOK_SECONDS)
+        self.agendas = Agendas(plan.study)
         self.wanted = -1
         self.running: dict[tuple[Any, ...], tuple[str, int]] = {}
         self.forgiven: set[tuple[str, int]] = set()
@@ -174,42 +173,30 @@ class _Supervisor:
 
     def _supply(self, orphans: bool = False) -> list[Cell]:
         """Queue what is wanted by now; return those of it that no result answers yet."""
-        self.looked = time.monotonic()
         records = self.ledger.records()
         self._settle(records)
         # What failed in this run waits for the next.
-        failed = {
-            address: record
-            for address, record in failures(records).items()
-            if (record.study, record.number) not in self.forgiven
-        }
-        others = agenda_of(self.plan.study, self.arms, self.fingerprints, self._results)
+        failed = failures(records, self.forgiven)
+        read = partial(results_of, self.archive, self.header)
+        others = self.agendas.of(self.arms, self.fingerprints, read)
         wanted = SearchingAgenda(self.searches, others).wanted(records)
         wanted = self._applicable(wanted, failed)
         cells = [cell for cell in wanted if cell.address not in failed]
         missing = self.ledger.queue(cells, WINDOW + 2 * self.plan.workers, orphans, records)
         self.progress.count_in(wanted, missing, failed)
-        open_now = {cell.address for cell in missing}
-        self.running = {
-            record.address: (record.attributes["key"], record.attributes["seed"])
-            for record in records
-            if record.state == TrialState.RUNNING and record.address in open_now
-        }
+        self.running = running(records, missing)
         if not missing and len(wanted) != self.wanted:
             # What was answered just now, from elsewhere, may be what more is wanted after.
             self.wanted = len(wanted)
             return self._supply(orphans)
         return missing
 
-    def _results(self, records: Sequence[Record]) -> StudyResults:
-        return results_of(self.archive, self.header, records)
-
     def _settle(self, records: list[Record]) -> None:
         """Take in the arms that searches have come to."""
-        before = self.arms
-        self.arms, found = self.searches.settled(self.arms, records)
-        if self.arms == before:
+        arms, found = self.searches.settled(self.arms, records)
+        if arms == self.arms:
             return
+        self.arms = arms
         self.fingerprints |= found
         self.header = replace(
             self.header,
@@ -286,7 +273,8 @@ class _Supervisor:
                     self._bury(worker)
             if self._is_time_to_look() and not self._ending:
                 self.stirred = False
-                self._go_on()
+                with self.looks.taken():
+                    self._go_on()
             if self._ending and not asked:
                 asked = True
                 for worker in self.pool.workers:
@@ -299,8 +287,10 @@ class _Supervisor:
 
     def _is_time_to_look(self) -> bool:
         if self.ledger.shared:  # asking a server costs it time, and others may have stirred
-            return not self.over and time.monotonic() - self.looked >= LOOK_SECONDS
-        return self.stirred
+            return not self.over and self.looks.is_due
+        # As long as no worker is idle, the trials that wait will do.
+        is_short = any(worker.idle for worker in self.pool.workers)
+        return self.stirred and (is_short or self.looks.is_due)
 
     def _hear(self, worker: WorkerProcess, message: Message) -> None:
         current = worker.current
@@ -341,7 +331,8 @@ class _Supervisor:
         else:
             self.trained += 1
         self.monitor.ended(ended, self._now())
-        self._write_header()
+        if self.writes.is_due:
+            self._write_header()
 
     def _count_kind(self, ended: Ended) -> None:
         kind = ended.kind or "?"
@@ -399,4 +390,5 @@ class _Supervisor:
     def _write_header(self) -> None:
         if not self.joining:
             spent = self.header.wall_seconds + self.progress.elapsed
-            replace(self.header, wall_seconds=spent).write(self.archive)
+            with self.writes.taken():
+                replace(self.header, wall_seconds=spent).write(self.archive)
