@@ -39,7 +39,7 @@ def crowd(folder, arms, seeds=6, better=()):
 
 def content(results):
     rows = compare(results)
-    return content_of(results, rows, explore(results, rows), effects_of(results), ())
+    return content_of(results, rows, explore(results, rows), effects_of(results), (), ())
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 
 from ganbench.config.model import Study
 from ganbench.plugin import GanbenchError, Host
+from ganbench.study import agenda as agenda_module
 from ganbench.study import pool as pool_module
 from ganbench.study import supervisor as supervisor_module
 from ganbench.study.archive import read_results
@@ -280,7 +281,7 @@ def test_an_agenda_may_want_more_once_what_it_wanted_is_answered(run, monkeypatc
     def growing(study, arms, fingerprints, read):
         return OneSeedAfterAnother(cells_of(study, arms, fingerprints))
 
-    monkeypatch.setattr(supervisor_module, "agenda_of", growing)
+    monkeypatch.setattr(agenda_module, "agenda_of", growing)
     outcome, log, results = run(finishes)
     assert outcome == supervisor_module.Outcome()
     assert sorted(outcomes(results)) == COMPLETE
