@@ -8,21 +8,22 @@ from click.testing import CliRunner
 
 from ganbench.cli.main import cli
 
+# Few kernels, since a compiler takes seconds for each; and an arm that anything would find.
 STUDY = """
 name: NAME
 question: Does another back end change the answer?
 dataset: {name: ring, samples: 2000}
 baseline:
-  architecture: {name: mlp, hidden: 64}
+  architecture: {name: mlp, hidden: 16, layers: 1}
   latent: {dimension: 2}
-  batch_size: 64
-  steps: 1200
-  optimizers: {generator: {lr: 0.001}, discriminator: {lr: 0.001}}
+  batch_size: 16
+  steps: 120
+  optimizers: {generator: {name: sgd, lr: 0.01}, discriminator: {name: sgd, lr: 0.01}}
   execution: {backend: NAME}
 factors:
-  optimizers.generator.lr: [0.001, 0.000001]
-seeds: 8
-evaluation: {extractor: coordinates, samples: 512, every: 1200, batch_size: 512}
+  optimizers.generator.lr: [0.01, 10.0]
+seeds: 6
+evaluation: {extractor: coordinates, samples: 256, every: 120, batch_size: 512}
 """
 
 
