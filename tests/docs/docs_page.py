@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from ganbench.cli.main import main
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -41,6 +43,7 @@ def call_here(arguments: list[str], folder: Path) -> tuple[int, str]:
     """Run ``ganbench`` in this process, which has paid for its imports."""
     output = io.StringIO()
     before = sys.argv
+    threads, strict = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     sys.argv = ["ganbench", *arguments]
     code = 0
     try:
@@ -54,6 +57,8 @@ def call_here(arguments: list[str], folder: Path) -> tuple[int, str]:
         code = int(ended.code or 0)
     finally:
         sys.argv = before
+        torch.set_num_threads(threads)
+        torch.set_deterministic_debug_mode(strict)
     return code, output.getvalue()
 
 

@@ -1,6 +1,7 @@
 """A reader's shell: the files and the commands of a page, as they stand there.
 
-Two things differ from a reader's session: a run that trains is made smaller, and
+Three things differ from a reader's session: a run that trains is made smaller; ``ganbench`` runs
+in this process, which has imported what it needs, until something is installed; and
 ``pip install .`` is its build back end alone (it needs no network), with the wheel put on the
 path of the commands after it.
 """
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 from docs_page import Block, call_here, check_output, commands
 
@@ -23,7 +25,7 @@ class Session:
     """A reader's shell, in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.installed = folder, False
         self.environment = {
             **os.environ,
             "GANBENCH_CACHE": str(folder / "cache"),
@@ -59,13 +61,16 @@ class Session:
         if program == "pip":
             assert arguments == ["install", "."]
             return self.install()
-        if program == "ganbench" and refused:
-            return call_here(arguments, self.folder)
-        module = {"ganbench": "ganbench.cli.main", "pytest": "pytest"}[program]
-        if arguments[0] == "run":
+        if program == "pytest":
+            return self.call([sys.executable, "-m", "pytest", *arguments])
+        assert program == "ganbench"
+        if arguments[0] == "run" and not refused:
             arguments += [part for change in SMALLER for part in ("--set", change)]
             arguments += ["--workers", "1"]
-        return self.call([sys.executable, "-m", module, *arguments])
+        if self.installed:  # what is installed, only a new process sees
+            return self.call([sys.executable, "-m", "ganbench.cli.main", *arguments])
+        with patch.dict(os.environ, self.environment):
+            return call_here(arguments, self.folder)
 
     def install(self) -> tuple[int, str]:
         code, output = self.call([sys.executable, "-c", BUILD])
@@ -73,6 +78,7 @@ class Session:
             wheel = self.folder / "dist" / output.splitlines()[-1]
             # A wheel of pure Python can be imported, and found by its metadata, as it is.
             self.environment["PYTHONPATH"] = str(wheel)
+            self.installed = True
         return code, output
 
     def call(self, arguments: list[str]) -> tuple[int, str]:
