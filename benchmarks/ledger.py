@@ -1,15 +1,18 @@
-"""What the ledger costs: claims and ends of up to 10,000 trials that train nothing.
+"""What the ledger costs, by trials that train nothing: a claim, an end, a look, a report.
 
-``python benchmarks/ledger.py --storage journal`` lets 1, 4 and 16 processes claim and end trials
-as fast as they can, while this one keeps the waiting window full as the supervisor of a run does.
-It tells how long a claim and an end took around the 100th, the 1,000th and the 10,000th trial, how
-long a look of the supervisor then took, and what the ledger adds to a process's memory.
-``--storage postgresql`` does so on a server of its own, of the package that the tests use;
-``--storage report`` times ``ganbench report`` on complete studies of so many trials instead.
+``python benchmarks/ledger.py --storage journal`` fills a ledger with 100, 1,000 and 10,000 complete
+trials. At each size 1, 4 and 16 processes claim and end some more, while this one keeps the
+waiting window full as the supervisor of a run does: first trials that rest for some seconds, as if
+they trained, which tells how long a claim and an end take; then trials that do not, which tells
+how many a second are the most. ``--storage postgresql`` does so on a server of its own, of the
+package that the tests use; ``--storage report`` times ``ganbench report`` on complete studies of
+these sizes.
 """
 
 import argparse
+import importlib
 import multiprocessing
+import resource
 import statistics
 import subprocess
 import sys
@@ -22,9 +25,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-import psutil
 from page import ROOT, add_options, expect_place, table, write
-from sized import EVALUATIONS, SEEDS, Sized, ending_of, finished, sized
+from sized import EVALUATIONS, SEEDS, ending_of, fill, finished, sized
 
 from ganbench.study.definition import Definition
 from ganbench.study.ledger import Ledger
@@ -33,22 +35,33 @@ from ganbench.study.records import Cell, failures
 from ganbench.study.supervisor import WINDOW
 
 MARKS = (100, 1_000, 10_000)
+EACH, LEAST = 10, 40
+"""Trials of a process, and of all together at least, at each size and pace."""
 TRIAL_SECONDS = 60
 """Of the trial whose share is told."""
 MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)
-class Handled:
-    """One trial in a worker's hands.
+class Place:
+    """Where a ledger stands: a folder's journal, or the storage at an address."""
 
-    Attributes
-    ----------
-    ended : float
-        When, by a clock that all processes share.
-    claim, notes, finish : float
-        Seconds that each took; the notes of all evaluations together.
-    """
+    definition: Definition
+    folder: Path
+    url: str | None
+
+    def open(self) -> Ledger:
+        """Open it."""
+        if self.url is None:
+            return Ledger(self.folder, self.definition)
+        from ganbench.study.server import address_of
+
+        return Ledger(self.folder, self.definition, address_of(self.url, 2))
+
+
+@dataclass(frozen=True)
+class Handled:
+    """One trial in a worker's hands: seconds that each took, the notes of all evaluations."""
 
     ended: float
     claim: float
@@ -56,150 +69,154 @@ class Handled:
     finish: float
 
 
-def work(definition: Definition, folder: Path, url: str | None, workers: int, link: Any) -> None:
-    """Claim and end trials until told to stop, and give back what each took, and the memory."""
-    process = psutil.Process()
-    before = process.memory_info().rss
-    ledger = open_ledger(definition, folder, url, workers)
+@dataclass(frozen=True)
+class Handling:
+    """Some trials in some workers' hands.
+
+    Attributes
+    ----------
+    trials : list of Handled
+    looks : list of float
+        Seconds that each took.
+    opening, memory : float
+        Seconds that it took a process to open the ledger and read it, and the megabytes that
+        this came to; medians over the processes.
+    """
+
+    trials: list[Handled]
+    looks: list[float]
+    opening: float
+    memory: float
+
+    @property
+    def rate(self) -> float:
+        """Trials a second, from the first end to the last."""
+        ends = sorted(trial.ended for trial in self.trials)
+        return (len(ends) - 1) / (ends[-1] - ends[0])
+
+
+def work(place: Place, delay: float, rest: float, link: Any) -> None:
+    """Claim and end trials until told to stop; give back what each took, and the memory."""
+    before, began = memory(), time.perf_counter()
+    ledger = place.open()
+    ledger.records()
+    opened = time.perf_counter() - began
     done = []
+    link.send("ready")
+    link.recv()
+    time.sleep(delay)
     while True:
         began = time.perf_counter()
         claim = ledger.claim()
+        claimed = time.perf_counter()
         if claim is None:
-            link.send(None)
+            link.send("idle")
             if not link.recv():
                 break
             continue
-        claimed = time.perf_counter()
         ending = ending_of(Cell(claim.arm, claim.seed, claim.key, claim.fingerprint))
-        trained = time.perf_counter()
         with ledger.alive(claim):
+            time.sleep(rest)
+            trained = time.perf_counter()
             for point in ending.evaluations:
                 ledger.note(claim.number, point.step, point.figures["fid"])
             noted = time.perf_counter()
             ledger.finish(claim.number, ending)
         ended = time.perf_counter()
         done.append(Handled(time.time(), claimed - began, noted - trained, ended - noted))
-    link.send((done, process.memory_info().rss - before))
+    link.send((done, opened, memory() - before))
     ledger.close()
 
 
-def open_ledger(definition: Definition, folder: Path, url: str | None, workers: int) -> Ledger:
-    """Open the journal in a folder, or the storage at an address."""
-    if url is None:
-        return Ledger(folder, definition)
-    from ganbench.study.server import address_of
-
-    return Ledger(folder, definition, address_of(url, workers))
+def memory() -> float:
+    """Return the most memory that this process has had, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
 
 
-class Supervisor:
-    """Keeps the waiting window full, by the steps of the real one's looks."""
+def handle(place: Place, cells: Sequence[Cell], workers: int, rest: float) -> Handling:
+    """Let some processes handle what is missing of ``cells``, and keep the window full."""
+    ledger = place.open()
+    progress = Progress({cell.key: 1 for cell in cells})
+    looks = []
 
-    def __init__(self, one: Sized, ledger: Ledger, workers: int) -> None:
-        self._cells, self._ledger = one.cells, ledger
-        self._window = WINDOW + 2 * workers
-        self._progress = Progress({cell.key: 1 for cell in one.cells})
-        self.looks: list[tuple[float, float]] = []
-
-    def look(self) -> bool:
-        """Refill the window; say whether anything is left to do."""
+    def look() -> bool:
+        """As the supervisor's; say whether anything is left."""
         began = time.perf_counter()
-        records = self._ledger.records()
+        records = ledger.records()
         failed = failures(records)
-        wanted = [cell for cell in self._cells if cell.address not in failed]
-        missing = self._ledger.queue(wanted, self._window, False, records)
-        self._progress.count_in(self._cells, missing, failed)
-        self.looks.append((time.time(), time.perf_counter() - began))
+        wanted = [cell for cell in cells if cell.address not in failed]
+        missing = ledger.queue(wanted, WINDOW + 2 * workers, False, records)
+        progress.count_in(cells, missing, failed)
+        looks.append(time.perf_counter() - began)
         return bool(missing)
 
-
-@dataclass(frozen=True)
-class Handling:
-    """A whole study handled: by trial, in the order of their ends, and by look.
-
-    Attributes
-    ----------
-    trials : list of Handled
-    looks : list of (float, float)
-        When each ended, and the seconds that it took.
-    memory : list of float
-        Bytes that each process grew by.
-    seconds : float
-        From the first trial's end to the last one's.
-    """
-
-    trials: list[Handled]
-    looks: list[tuple[float, float]]
-    memory: list[float]
-    seconds: float
-
-
-def handle(one: Sized, folder: Path, url: str | None, workers: int) -> Handling:
-    """Let some processes handle a whole study."""
-    supervisor = Supervisor(one, open_ledger(one.definition, folder, url, workers), workers)
-    supervisor.look()
+    look()
     context = multiprocessing.get_context("spawn")
     links = []
-    for _ in range(workers):
+    for index in range(workers):
         ours, theirs = context.Pipe()
-        arguments = (one.definition, folder, url, workers, theirs)
+        arguments = (place, rest * index / workers, rest, theirs)
         context.Process(target=work, args=arguments, daemon=True).start()
         theirs.close()
         links.append(ours)
+    for link in links:
+        link.recv()
+    for link in links:
+        link.send(True)
     trials: list[Handled] = []
-    memory = []
+    openings, grown = [], []
     while links:
-        idle: list[Any] = wait(links)
+        idle: list[Any] = wait(links, 2.0)
+        more = look()
         for link in idle:
             link.recv()
-        more = supervisor.look()
-        for link in idle:
             link.send(more)
             if not more:
-                handled, grown = link.recv()
+                handled, opening, more_memory = link.recv()
                 trials += handled
-                memory.append(grown)
+                openings.append(opening)
+                grown.append(more_memory)
                 links.remove(link)
-    trials.sort(key=lambda trial: trial.ended)
-    return Handling(trials, supervisor.looks, memory, trials[-1].ended - trials[0].ended)
-
-
-def rows_of(workers: int, marks: Sequence[int], found: Handling) -> Iterator[Sequence[str]]:
-    """Give a row for each number of trials: of those that ended from half as many on."""
-    for mark in marks:
-        part = found.trials[mark // 2 : mark]
-        since, until = part[0].ended, part[-1].ended
-        looks = [took for ended, took in found.looks if since <= ended <= until]
-        claims, notes = [t.claim for t in part], [t.notes for t in part]
-        ends = [t.finish for t in part]
-        all_told = statistics.median(t.claim + t.notes + t.finish for t in part)
-        yield (
-            f"{workers}",
-            f"{mark:,}",
-            *(milliseconds(claims, share) for share in (0.5, 0.95)),
-            *(milliseconds(ends, share) for share in (0.5, 0.95)),
-            milliseconds(notes, 0.5),
-            milliseconds(looks, 0.5) if looks else "–",
-            f"{all_told / TRIAL_SECONDS:.2%}",
-        )
+    ledger.close()
+    return Handling(trials, looks[1:], statistics.median(openings), statistics.median(grown))
 
 
 HEAD = (
-    *("workers", "trials", "claim, p50 ms", "p95", "end, p50 ms", "p95"),
-    *(f"{EVALUATIONS} notes, p50 ms", "look, p50 ms", "of a trial of 1 min"),
+    *("trials", "processes", "claim, p50 ms", "p95", "end, p50 ms", "p95", "of 1 min"),
+    *(
+        "look, p50 ms",
+        "opening, s",
+        "memory, MB",
+        "no rest: a second",
+        "claim, p95 ms",
+        "end, p95 ms",
+    ),
 )
 
 
+def row_of(mark: int, workers: int, resting: Handling, hasty: Handling) -> Sequence[str]:
+    """Return a line: with rests, and as fast as can be."""
+    all_told = [trial.claim + trial.notes + trial.finish for trial in resting.trials]
+    claims, ends = [t.claim for t in resting.trials], [t.finish for t in resting.trials]
+    return (
+        f"{mark:,}",
+        f"{workers}",
+        *(milliseconds(claims, share) for share in (0.5, 0.95)),
+        *(milliseconds(ends, share) for share in (0.5, 0.95)),
+        f"{statistics.median(all_told) / TRIAL_SECONDS:.2%}",
+        milliseconds(resting.looks, 0.5),
+        f"{resting.opening:.1f}",
+        f"{resting.memory:.0f}",
+        f"{hasty.rate:.1f}",
+        milliseconds([t.claim for t in hasty.trials], 0.95),
+        milliseconds([t.finish for t in hasty.trials], 0.95),
+    )
+
+
 def milliseconds(seconds: Sequence[float], share: float) -> str:
-    """Return a quantile, in milliseconds."""
-    return f"{quantile(seconds, share) * 1e3:.1f}"
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which a share of the values lies."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """Return the value below which a share of the values lies, in milliseconds."""
+    ordered = sorted(seconds)
+    return f"{ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3:.1f}"
 
 
 @contextmanager
@@ -209,35 +226,36 @@ def storage(kind: str) -> Iterator[str | None]:
         yield None
         return
     sys.path.insert(0, str(ROOT / "tests" / "study"))
-    from postgres import Postgres
-
-    server = Postgres()
+    server = importlib.import_module("postgres").Postgres()
     try:
         yield server.database()
     finally:
         server.close()
 
 
-def handling(kind: str, trials: int, counts: Sequence[int]) -> str:
+def handling(kind: str, marks: Sequence[int], counts: Sequence[int], rest: float) -> str:
     """Return what is told of a storage."""
-    one = sized(trials)
-    marks = [mark for mark in MARKS if mark < trials] + [trials]
+    amounts = [max(LEAST, EACH * workers) for workers in counts]
+    one = sized(marks[-1] + 2 * sum(amounts))
     rows: list[Sequence[str]] = []
-    told = []
-    for workers in counts:
-        with tempfile.TemporaryDirectory() as folder, storage(kind) as url:
-            found = handle(one, Path(folder), url, workers)
-        rows += rows_of(workers, marks, found)
-        grown = statistics.median(found.memory) / MEGABYTE
-        told.append(
-            f"{workers} {'process' if workers == 1 else 'processes'}: {trials:,} trials at "
-            f"{trials / found.seconds:.0f} a second, {grown:.0f} MB more memory in each"
-        )
-        print(table(HEAD, rows), told[-1], sep="\n\n", flush=True)
+    with tempfile.TemporaryDirectory() as folder, storage(kind) as url:
+        place = Place(one.definition, Path(folder), url)
+        done = 0
+        for mark in marks:
+            if done < mark:
+                fill(place.open(), one.cells[done:mark])
+                done = mark
+            for workers, amount in zip(counts, amounts, strict=True):
+                found = []
+                for seconds in (rest, 0.0):
+                    done += amount
+                    found.append(handle(place, one.cells[:done], workers, seconds))
+                rows.append(row_of(mark, workers, *found))
+                print(" | ".join(rows[-1]), flush=True)
     return (
-        "Trials that train nothing, claimed and ended as fast as the processes can. A row is of "
-        "the trials from half as many to so many.\n\n"
-        f"{table(HEAD, rows)}\n\n{'; '.join(told)}."
+        f"Trials that train nothing: first with a rest of {rest:g} s in each, then with none, "
+        f"beside so many complete ones. Of a trial of one minute the ledger takes a claim, "
+        f"{EVALUATIONS} notes and an end.\n\n{table(HEAD, rows)}"
     )
 
 
@@ -283,21 +301,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     kinds = ("journal", "postgresql", "report")
     parser.add_argument("--storage", choices=kinds, default="journal")
-    parser.add_argument("--trials", type=int, default=MARKS[-1], help="a multiple of ten")
+    parser.add_argument("--trials", type=int, default=MARKS[-1], help="of the largest ledger")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--rest", type=float, default=5.0, help="seconds that a trial rests")
     parser.add_argument("--quick", action="store_true", help="100 trials, 1 and 2 processes")
     add_options(parser)
     options = parser.parse_args()
-    trials, counts = (100, [1, 2]) if options.quick else (options.trials, options.workers)
-    if trials < SEEDS or trials % SEEDS:
-        parser.error(f"--trials {trials}: expected a multiple of {SEEDS}")
+    if options.quick:
+        options.trials, options.workers, options.rest = MARKS[0], [1, 2], 0.2
+    marks = [mark for mark in MARKS if mark < options.trials] + [options.trials]
+    if any(mark < SEEDS or mark % SEEDS for mark in marks):
+        parser.error(f"--trials {options.trials}: expected a multiple of {SEEDS}")
     section = f"ledger {options.storage}"
     if options.write:
         expect_place(section)
     if options.storage == "report":
-        body = reporting([mark for mark in MARKS if mark <= trials])
+        body = reporting(marks)
     else:
-        body = handling(options.storage, trials, counts)
+        body = handling(options.storage, marks, options.workers, options.rest)
     print(body)
     if options.write:
         write(section, body)

@@ -86,12 +86,16 @@ def ending_of(cell: Cell) -> Ending:
     return Ending("complete", points[-1].figures["fid"], points, 60.0, 2.0, STEPS, None, details)
 
 
+def fill(ledger: Ledger, cells: Sequence[Cell]) -> None:
+    """Let a ledger hold complete trials of some cells."""
+    ledger.queue(cells, records=[_elsewhere(cell) for cell in cells])
+
+
 def finished(folder: Path, trials: int) -> None:
     """Make a report folder whose ledger holds a study of ``trials`` trials, all complete."""
     one = sized(trials)
     archive = Archive(folder)
-    ledger = Ledger(archive.folder, one.definition)
-    ledger.queue(one.cells, records=[_elsewhere(cell) for cell in one.cells])
+    fill(Ledger(archive.folder, one.definition), one.cells)
     _header(one.study, one.arms).write(archive)
     sheet = folder / "sheet.png"
     Image.effect_noise((64, 64), 80).save(sheet)
