@@ -84,7 +84,8 @@ def _again(
     study = Study.model_validate(resolved)
     not_applicable = {arm["name"] for arm in former["arms"] if arm["skipped"] is not None}
     arms = [arm for arm in expand(study, host) if arm.name not in not_applicable]
-    return former["study"]["seeds"], resolved, arms
+    # Of a range, those that were taken: it may have come to fewer than its most.
+    return sorted({int(trial["seed"]) for trial in former["trials"]}), resolved, arms
 
 
 def _stated(value: Any, origins: Mapping[str, str], at: Key) -> Any:

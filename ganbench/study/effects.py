@@ -190,7 +190,7 @@ def term_name(factor: str, levels: Sequence[Any], place: int) -> str:
         for key, value in level.items()
         if not alike or any(key not in other or other[key] != value for other in alike)
     }
-    if "name" in own:
+    if "name" in own and all(other.get("name") != own["name"] for other in alike):
         own = {"name": own["name"]}
     words = level_words(own).removeprefix("name ")
     return f"{factor} {words}"

@@ -38,14 +38,15 @@ def plan(*sets, quick=False, out=None, study="small.yaml"):
     return make_plan(Options(study, tuple(sets), device="cpu", quick=quick, out=out))
 
 
-def leave_a_report(of, outcome="complete", **changes):
-    """Write what a report of a plan says of itself."""
+def leave_a_report(of, outcome="complete", most=100, **changes):
+    """Write what a report of a plan says of itself; of its seeds those below ``most`` ended."""
     of.report.mkdir(parents=True)
     arms = [{"name": arm.name, "skipped": arm.skipped} for arm in of.arms]
     trials = [
         {"arm": arm.name, "seed": seed, "outcome": outcome}
         for arm in of.arms
-        for seed in of.study.seeds
+        for seed in of.study.all_seeds
+        if seed < most
     ]
     content = {"study": of.resolved, "origins": of.origins, "arms": arms, "trials": trials}
     content |= {"quick": of.quick, **changes}
@@ -66,6 +67,21 @@ def leave_a_report(of, outcome="complete", **changes):
 def test_the_same_study_or_more_of_it_may_replace_its_report(folder, sets):
     leave_a_report(plan())
     assert refusal_of(plan(*sets)) is None
+
+
+RANGE = "seeds={min: 3, max: 8}"
+
+
+@pytest.mark.parametrize("again", [RANGE, "seeds={min: 3, max: 16}", "seeds=8", "seeds=6"])
+def test_a_range_of_seeds_may_be_run_again_and_grow(folder, again):
+    leave_a_report(plan(RANGE), most=6)  # Settled before the most that it may come to.
+    assert refusal_of(plan(again)) is None
+
+
+def test_seeds_that_a_range_took_are_not_left_out(folder):
+    leave_a_report(plan(RANGE), most=6)
+    told = refusal_of(plan("seeds={min: 3, max: 4}"))
+    assert "it has 6 seeds, of which this one leaves out 2" in told
 
 
 def test_a_study_whose_question_is_a_default_is_the_same_study(folder):

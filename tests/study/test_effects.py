@@ -242,3 +242,16 @@ def test_other_designs_have_no_effects(kind):
 )
 def test_a_level_is_called_what_tells_it_from_the_others(levels, names):
     assert [term_name("ema", levels, place) for place in range(1, len(levels))] == names
+
+
+def test_two_settings_of_another_component_have_names_and_corrections_of_their_own():
+    widths = [{"name": "mlp", "hidden": width} for width in (64, 128)]
+    levels = {"ema": [{"name": "dcgan"}, *widths], "noise": ["off", {"rate": 1}]}
+    cells = list(product(range(3), range(2)))
+    logs = {cell: [3.0 + 0.1 * seed for seed in range(5)] for cell in cells}
+    for cell in cells:  # Only the second of the two changes anything, and at every seed.
+        logs[cell] = [log + (cell[0] == 2) * (1 + 0.01 * s) for s, log in enumerate(logs[cell])]
+    first, second, _ = effects_of(study_of(cells, logs, levels=levels)).mains
+    assert (first.name, second.name) == ("ema mlp, hidden 64", "ema mlp, hidden 128")
+    # The smallest p of five pairs is 2 / 2^5; it is the smallest of three.
+    assert (first.p_holm, second.p_holm) == (1.0, pytest.approx(3 * 2 / 2**5))
