@@ -148,6 +148,8 @@ class Host:
         for file in self.files:
             if file not in installed:
                 self._add(_load_file(file), str(file), str(file))
+        # Once: who edits a file while a study runs has not changed what was loaded.
+        self.digests = {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in self.files}
         for kind in BASES:
             for registered in self._collect(kind):
                 self._claim(registered)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -53,17 +53,22 @@ class Heart:
         finally:
             ended.set()
 
-    def stopped(self, studies: Iterable[int]) -> list[int]:
-        """Return the running trials of some Optuna studies whose hearts have stopped.
+    def stopped(self, studies: Iterable[int]) -> Iterator[int]:
+        """Give the running trials of some Optuna studies whose hearts have stopped.
 
         Stopped is what is found still twice, at least a beat apart: after a time in which the
         server was away all hearts seem still, until they have had time to beat.
         """
-        still = {trial for own in studies for trial in self._storage._get_stale_trial_ids(own)}
+        studies = tuple(studies)
+        still = self._still(studies)
         now = time.monotonic()
         self._suspects = {trial: self._suspects.get(trial, now) for trial in still}
         wait = 1.5 * self._address.heartbeat
         dead = [trial for trial, since in self._suspects.items() if now - since >= wait]
         for trial in dead:
             del self._suspects[trial]
-        return dead
+            if trial in self._still(studies):  # another machine may have seen to it meanwhile
+                yield trial
+
+    def _still(self, studies: Iterable[int]) -> set[int]:
+        return {trial for own in studies for trial in self._storage._get_stale_trial_ids(own)}

@@ -22,8 +22,9 @@ from ganbench.study.templates import adopted_trial, waiting_trial
 if TYPE_CHECKING:
     from ganbench.study.heart import Heart
 
-LOST, MEASURED_THEN = "lost", "measured when lost"
-"""Attributes: how often a trial's worker was lost, and how far the trial was the last time."""
+LOST = "lost"
+"""Attribute: how often a trial's worker was lost, how far the trial was then, and since when it
+had run: several machines may notice one loss at once, and then note the same."""
 TRIES = 3
 """So many workers may be lost over one trial: then it is no accident."""
 
@@ -300,11 +301,13 @@ class Ledger:
             self._lost[number] += 1
             return self._lost[number]
         trial = self._storage.get_trial(number)
-        measured = len(trial.intermediate_values)
-        got_on = measured > trial.user_attrs.get(MEASURED_THEN, 0)
-        losses = 1 if got_on else int(trial.user_attrs.get(LOST, 0)) + 1
-        for key, value in ((LOST, losses), (MEASURED_THEN, measured)):
-            self._update(self._storage.set_trial_user_attr, number, key, value)
+        before = trial.user_attrs.get(LOST, {"times": 0, "measured": 0, "ran since": None})
+        measured, since = len(trial.intermediate_values), str(trial.datetime_start)
+        if since == before["ran since"]:
+            return int(before["times"])
+        losses = 1 if measured > before["measured"] else int(before["times"]) + 1
+        now = {"times": losses, "measured": measured, "ran since": since}
+        self._update(self._storage.set_trial_user_attr, number, LOST, now)
         return losses
 
     def _end(

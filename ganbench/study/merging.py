@@ -122,6 +122,15 @@ def joined(here: Header, there: Header, source: Path) -> Header:
         for arm in there.arms
         if arm.key is not None and keys.get(arm.name) not in (None, arm.key)
     ]
+    baseline = here.arms[0].name
+    if here.fingerprints.get(baseline) != there.fingerprints.get(baseline):
+        # Results of one kind make pairs: these arms' could only be compared with another's.
+        told += [
+            f"{arm.name} is only there, and trained on another kind of device, or with other "
+            "data, versions or plugin files, than the baseline here"
+            for arm in there.arms
+            if arm.key is not None and arm.name not in keys
+        ]
     ranges = [isinstance(header.study["seeds"], Mapping) for header in (here, there)]
     if any(ranges) and here.study["seeds"] != there.study["seeds"]:
         told.append("seeds that results decide on are another range there")

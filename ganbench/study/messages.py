@@ -38,6 +38,8 @@ class Job:
     instrument : mapping
         What this machine makes and measures trials with. On a shared storage, some wait for
         machines of another kind.
+    fingerprints : mapping of str to str
+        Those of ``configs`` when the study began, by their keys.
     """
 
     report: Path
@@ -53,6 +55,7 @@ class Job:
     files: Path | None = None
     storage: Address | None = None
     instrument: Mapping[str, Any] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ def job_of(plan: RunPlan, prepared: Prepared, searches: Searches, definition: De
         storage=plan.storage,
         instrument=prepared.instrument,
         searches=searches.rules,
+        fingerprints={
+            arm.config.key(): prepared.fingerprints[arm.name]
+            for arm in prepared.arms
+            if arm.config is not None and arm.name in prepared.fingerprints
+        },
     )
 
 

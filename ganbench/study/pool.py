@@ -145,10 +145,14 @@ class Pool:
         dead.close()
         self.workers.remove(dead)
 
-    def end(self, in_a_hurry: Callable[[], bool]) -> None:
-        """End every worker: politely first, and by force what does not listen."""
+    def ask_to_stop(self) -> None:
+        """Let every worker save a checkpoint, put its trial back and end."""
         for one in self.workers:
             one.ask_to_stop()
+
+    def end(self, in_a_hurry: Callable[[], bool]) -> None:
+        """End every worker: politely first, and by force what does not listen."""
+        self.ask_to_stop()
         deadline = time.monotonic() + GRACE_SECONDS
         while self.workers and time.monotonic() < deadline and not in_a_hurry():
             for one in list(self.workers):

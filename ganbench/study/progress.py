@@ -104,7 +104,8 @@ class Progress:
         """Take the open trials of a configuration, which does not apply, out of the study."""
         withdrawn = {one for one in self._open if one[0] == key}
         self._open -= withdrawn
-        self._workload.drop(len(withdrawn) * self._steps[key])
+        if withdrawn:  # another machine may have come to one that is not known here yet
+            self._workload.drop(len(withdrawn) * self._steps[key])
         self._state.total -= len(withdrawn)
 
     def now(self, running: Iterable[RunningTrial], stopping: bool, elsewhere: int) -> State:

@@ -266,6 +266,25 @@ def running(
     }
 
 
+def not_applicable(
+    wanted: Iterable[Cell], failed: Mapping[tuple[Any, ...], Record]
+) -> dict[str, str]:
+    """Return, by key, why configurations do not apply, where a trial of theirs told.
+
+    Parameters
+    ----------
+    wanted : iterable of Cell
+    failed : mapping of address to Record
+        As ``failures`` gives it.
+    """
+    found = [(cell.key, failed[cell.address]) for cell in wanted if cell.address in failed]
+    return {
+        key: record.attributes["error"]
+        for key, record in found
+        if record.attributes["outcome"] == "not applicable"
+    }
+
+
 def complete_identities(records: Iterable[Record]) -> set[tuple[str, int, str]]:
     """Return the study's cells that some complete trial answers."""
     return {

@@ -183,8 +183,7 @@ def foreign_plugins(config: TrialConfig, host: Host) -> dict[str, tuple[str, str
             continue
         file = Path(registered.source)
         if file in host.files:
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()
-            found[f"{kind} {name}"] = (file.name, digest)
+            found[f"{kind} {name}"] = (file.name, host.digests[file])
         else:
             found[f"{kind} {name}"] = (registered.source, registered.source)
     return found

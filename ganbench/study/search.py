@@ -38,9 +38,6 @@ STARTUP = 5
 """Configurations that TPE draws by chance first, and that the median pruner lets end."""
 POPULATION = 10
 """Of NSGA-II: the usual 50 would be a whole budget."""
-GIVEN_UP = "ganbench:given_up"
-"""Marks a trial that the pruner has given up: should its worker die before it says so, the next
-one must not go on from the rung that the pruner has noted with it."""
 COLLAPSED = ("partial collapse", "total collapse")
 
 State = Literal["open", "complete", "diverged", "pruned", "failed"]
@@ -166,11 +163,13 @@ def sampling_study(rules: Rules, before: Sequence[Tried], attempt: int = 0) -> o
 
 
 def prune(
-    rules: Rules, index: int, seed: int, records: Iterable[Record]
+    rules: Rules, index: int, seed: int, step: int, records: Iterable[Record]
 ) -> tuple[bool, dict[str, Any]]:
-    """Ask Optuna's pruner about a trial that runs.
+    """Ask Optuna's pruner about a trial that runs, after a step at which it was measured.
 
-    Its rivals are the configurations that it was drawn from, at the same seed.
+    Its rivals are the configurations that it was drawn from, at the same seed. The pruner is
+    asked anew about every step so far: a trial whose worker was lost may have been measured
+    beyond this step before, or given up at it without that being recorded.
 
     Returns
     -------
@@ -181,22 +180,15 @@ def prune(
     """
     known = tried(rules, records)
     own = known[index].records[seed].trial
-    if own.system_attrs.get(GIVEN_UP):
-        return True, {}
     study = _study(rules, RandomSampler())
     for place in range(index):
         rival = known[place].records.get(seed) if place in known else None
         study.add_trial(_rival(rival if place <= index - rules.ahead else None))
-    study.add_trial(
-        create_trial(
-            state=TrialState.RUNNING,
-            intermediate_values=own.intermediate_values,
-            system_attrs=dict(own.system_attrs),
-        )
-    )
-    given_up = study.pruner.prune(study, study.trials[-1])
-    notes = dict(study.trials[-1].system_attrs)
-    return given_up, {GIVEN_UP: True, **notes} if given_up else notes
+    trial, given_up = study.ask(), False
+    for place in sorted(at for at in own.intermediate_values if at <= step):
+        trial.report(own.intermediate_values[place], place)
+        given_up = trial.should_prune()
+    return given_up, dict(study.trials[-1].system_attrs)
 
 
 def second_value(objectives: Sequence[str], ending: Ending) -> float | None:
@@ -270,7 +262,7 @@ def _rank(record: Record) -> int:
 
 
 def _notes(record: Record) -> dict[str, Any]:
-    return {k: v for k, v in record.trial.system_attrs.items() if "rung" not in k and k != GIVEN_UP}
+    return {k: v for k, v in record.trial.system_attrs.items() if "rung" not in k}
 
 
 def _frozen(rules: Rules, one: Tried, known: bool) -> FrozenTrial:

@@ -49,6 +49,11 @@ def address_of(url: str, workers: int = 1) -> Address:
         parsed = make_url(url)
     except ArgumentError as error:
         raise GanbenchError(f"--storage is no address of a storage; {SUPPORTED}") from error
+    if "@" in (parsed.host or ""):  # what comes before it is part of a password
+        raise GanbenchError(
+            "--storage: an @ in a user's name or a password is written %40 in an address; better, "
+            "leave the password to ~/.pgpass or PGPASSWORD"
+        )
     kind = parsed.get_backend_name()
     if kind in ("postgresql", "postgres") and parsed.drivername in (kind, POSTGRESQL):
         parsed = parsed.set(drivername=POSTGRESQL)
@@ -65,7 +70,7 @@ def address_of(url: str, workers: int = 1) -> Address:
 
 def without_password(url: str) -> str:
     """Return an address as it may be shown."""
-    parsed = make_url(url).difference_update_query(["password"])
+    parsed = make_url(url).difference_update_query(["password", "sslpassword"])
     shown = URL.create(
         parsed.drivername,
         username=parsed.username,

@@ -1,7 +1,7 @@
 """Where the ledger's trials stand: a journal of one's own, or a server that machines share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import optuna
@@ -28,7 +28,7 @@ class Address:
         Seconds for which a server that is away is waited for.
     """
 
-    url: str
+    url: str = field(repr=False)
     heartbeat: int = 20
     grace: int = 90
     patience: float = 600.0

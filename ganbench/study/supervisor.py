@@ -37,7 +37,7 @@ from ganbench.study.pool import Pool, WorkerProcess
 from ganbench.study.prepare import Prepared, prepare
 from ganbench.study.progress import Progress
 from ganbench.study.provenance import notice_of_others, provenance
-from ganbench.study.records import Cell, Record, failures, running
+from ganbench.study.records import Cell, Record, failures, not_applicable, running
 from ganbench.study.rivals import claim_name
 from ganbench.study.run_plan import RunPlan, arm_result, definition_of
 from ganbench.study.searches import SearchingAgenda
@@ -115,13 +115,12 @@ class _Supervisor:
         self.header = heading(plan, prepared, self.searches, archive)
         if not joining:
             keep_sheet(prepared, archive)
-        self.early_deaths = 0
+        self.early_deaths = self.fruitless = 0
         self.kinds: Counter[str] = Counter()
         self.failed: list[Ended] = []
         self.trained = 0
         self.stopped: str | None = None
         self.broken: str | None = None
-        self.fruitless = 0
         self.stirred = self.over = False
         self.looks, self.writes = Pace(LOOK_SECONDS), Pace(LOOK_SECONDS)
         self.agendas = Agendas(plan.study)
@@ -144,10 +143,8 @@ class _Supervisor:
         )
         self._write_header()
         self.pool = Pool(self.job, self.plan.devices)
-        # A search wants little at a time, and more as it goes on.
-        many = bool(missing and self.searches.searches)
         free = len(self._free(missing))
-        workers = self.plan.workers if many else min(self.plan.workers, free)
+        workers = self.plan.workers if missing and self._grows else min(self.plan.workers, free)
         self.monitor.begin(overview_of(self.plan, self.arms, self.progress, workers))
         if not self.joining:
             self.observers.notify("on_study_start", study=self.plan.resolved)
@@ -168,11 +165,23 @@ class _Supervisor:
         )
 
     @property
+    def _grows(self) -> bool:
+        """Whether results decide what is wanted next: little at a time, and more as it goes on."""
+        return bool(self.searches.searches) or isinstance(self.plan.study.seeds, SeedRange)
+
+    @property
     def _ending(self) -> bool:
         return bool(self.interrupts.count or self.stopped or self.broken)
 
     def _supply(self, orphans: bool = False) -> list[Cell]:
         """Queue what is wanted by now; return those of it that no result answers yet."""
+        more = True
+        while more:
+            missing, more = self._supply_once(orphans)
+        return missing
+
+    def _supply_once(self, orphans: bool) -> tuple[list[Cell], bool]:
+        """Do so, and say whether there may be more to queue by now."""
         records = self.ledger.records()
         self._settle(records)
         # What failed in this run waits for the next.
@@ -184,12 +193,11 @@ class _Supervisor:
         cells = [cell for cell in wanted if cell.address not in failed]
         missing = self.ledger.queue(cells, WINDOW + 2 * self.plan.workers, orphans, records)
         self.progress.count_in(wanted, missing, failed)
-        self.running = running(records, missing)
-        if not missing and len(wanted) != self.wanted:
-            # What was answered just now, from elsewhere, may be what more is wanted after.
-            self.wanted = len(wanted)
-            return self._supply(orphans)
-        return missing
+        # In a journal those that nobody can be at wait again by now.
+        self.running = running(records if self.ledger.shared or not orphans else (), missing)
+        # What was answered just now, from elsewhere, may be what more is wanted after.
+        grew, self.wanted = len(wanted) != self.wanted, len(wanted)
+        return missing, not missing and grew
 
     def _settle(self, records: list[Record]) -> None:
         """Take in the arms that searches have come to."""
@@ -208,12 +216,7 @@ class _Supervisor:
         self, wanted: list[Cell], failed: Mapping[tuple[Any, ...], Record]
     ) -> list[Cell]:
         """Leave out the arms that somebody found not to apply."""
-        found = {
-            cell.key: failed[cell.address].attributes["error"]
-            for cell in wanted
-            if cell.address in failed
-            and failed[cell.address].attributes["outcome"] == "not applicable"
-        }
+        found = not_applicable(wanted, failed)
         for key, reason in found.items():
             self._leave_out(key, reason)
         return [cell for cell in wanted if cell.key not in found]
@@ -231,23 +234,20 @@ class _Supervisor:
         if all_wait:
             self.fruitless += 1
             if not missing or self.fruitless > TRIES:
-                for worker in waiting:
-                    worker.ask_to_stop()
+                self.pool.ask_to_stop()
                 return
-        for worker in waiting[: len(missing)]:
+        for worker in waiting[: len(self._free(missing))]:
             worker.ask_to_look()
 
     def _share(self, waiting: list[WorkerProcess], missing: list[Cell]) -> None:
         """Let as many workers look as there are trials that no other machine is at."""
         free = len(self._free(missing))
         busy = len(self.pool.workers) - len(waiting)
-        # Where results decide what is wanted next, more may come of what others are at.
-        grows = bool(self.searches.searches) or isinstance(self.plan.study.seeds, SeedRange)
-        leave = self.joining and not free and not busy and not grows
+        # More may come of what others are at.
+        leave = self.joining and not free and not busy and not self._grows
         if not missing or leave:
             self.over = True
-            for worker in self.pool.workers:
-                worker.ask_to_stop()
+            self.pool.ask_to_stop()
             return
         for worker in waiting[:free]:
             worker.ask_to_look()
@@ -256,9 +256,7 @@ class _Supervisor:
             self.pool.start(index)
 
     def _free(self, missing: list[Cell]) -> list[Cell]:
-        """Return the cells that no other machine is at; in a journal there is none."""
-        if not self.ledger.shared:
-            return missing
+        """Return the cells that nobody is at."""
         return [cell for cell in missing if cell.address not in self.running]
 
     def _watch(self) -> None:
@@ -277,8 +275,7 @@ class _Supervisor:
                     self._go_on()
             if self._ending and not asked:
                 asked = True
-                for worker in self.pool.workers:
-                    worker.ask_to_stop()
+                self.pool.ask_to_stop()
             self.monitor.tick(self._now())
 
     @property

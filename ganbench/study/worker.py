@@ -84,6 +84,7 @@ class _Worker:
         self.job, self.link = job, link
         self.archive = Archive(job.report, job.files)
         self.host = Host(job.plugins)
+        check_plugins(job, self.host)
         self.observers = Observers(self.host, link.notice)
         self.device = torch.device(job.device)
         self.data: Data = load_data(
@@ -203,7 +204,7 @@ class _Worker:
         if rules.pruner == "none" or point.step >= rules.steps or measured is None:
             return
         records = self.ledger.records(claim.search)
-        given_up, notes = prune(rules, claim.index, claim.seed, records)
+        given_up, notes = prune(rules, claim.index, claim.seed, point.step, records)
         self.ledger.remember(claim.number, notes)
         if given_up:
             raise PrunedError
@@ -288,6 +289,23 @@ class _Watcher:
         figure = self.latest.figures.get(self._primary) if self.latest else None
         health = self.latest.health if self.latest else None
         self._worker.link.send(Pulse(step, steps_per_second, state, figure, health))
+
+
+def check_plugins(job: Job, host: Host) -> None:
+    """Make sure that plugin files are what they were when the study began.
+
+    Raises
+    ------
+    GanbenchError
+        If one was edited since: its results would stand under another one's fingerprint.
+    """
+    for key, began_with in job.fingerprints.items():
+        if fingerprint(job.configs[key], job.instrument, host) != began_with:
+            files = ", ".join(str(file) for file in job.plugins)
+            raise GanbenchError(
+                f"a plugin file was edited after the study began ({files}); the same command "
+                "goes on with it as it is now"
+            )
 
 
 def first_cause(error: BaseException) -> BaseException:

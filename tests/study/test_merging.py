@@ -90,6 +90,14 @@ def test_results_made_with_something_else_are_kept_beside(folder):
     assert figures(into) == {("baseline", 0): [0.0]}
 
 
+def test_arms_are_not_compared_with_another_machine_s_baseline(folder):
+    into = folder("into", (0,))
+    other = folder("other", (0,), ("baseline", "other"), fingerprint="gpu")
+    with pytest.raises(GanbenchError, match="other is only there, and trained on another kind of"):
+        merge(into, other)
+    assert figures(into) == {("baseline", 0): [0.0]}
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from ganbench.config.model import Study
@@ -5,6 +7,7 @@ from ganbench.plugin import GanbenchError, Host
 from ganbench.study.compute import choose_devices, default_workers, worker_environment
 from ganbench.study.design import expand
 from ganbench.study.run_plan import cells_of, definition_of, fingerprint, trick_notes
+from ganbench.study.worker import check_plugins
 
 TRICK = """
 from ganbench.plugin import Trick, TrickParameters
@@ -63,6 +66,24 @@ def test_a_changed_plugin_file_changes_the_arms_that_use_it_and_no_other(tmp_pat
         prints.append([fingerprint(config, INSTRUMENT, host) for config in (baseline, with_mine)])
     assert prints[0][0] == prints[1][0]
     assert prints[0][1] != prints[1][1]
+
+
+def test_a_plugin_file_that_is_edited_while_a_study_runs_ends_it(tmp_path, study):
+    file = tmp_path / "mine.py"
+    file.write_text(TRICK)
+    host = Host([file])
+    config = expand(study, host)[0].config.model_copy(update={"tricks": {"mine": {}}})
+    job = SimpleNamespace(
+        configs={"key": config},
+        fingerprints={"key": fingerprint(config, INSTRUMENT, host)},
+        instrument=INSTRUMENT,
+        plugins=(file,),
+    )
+    check_plugins(job, Host([file]))
+    file.write_text(TRICK + "\nBETTER = True\n")
+    check_plugins(job, host)  # of what was loaded before
+    with pytest.raises(GanbenchError, match="a plugin file was edited after the study began"):
+        check_plugins(job, Host([file]))
 
 
 def test_other_data_or_another_extractor_is_another_fingerprint(study):

@@ -146,6 +146,20 @@ def test_a_trial_that_costs_three_workers_fails_unless_it_got_on_between(machine
     assert attributes["error"] == "its worker was lost 3 times, the last time killed"
 
 
+def test_a_loss_that_several_machines_notice_at_once_is_counted_once(machine):
+    ledger, others = machine(), [machine() for _ in range(4)]
+    ledger.queue(cells(TWO_ARMS, seeds=(0,)))
+    for _ in range(2):
+        claim = ledger.claim()
+        # All have found its heart still before the first of them lets it wait.
+        assert [other.lose(claim.number, "killed") for other in others] == ["waits"] * 4
+    claim = ledger.claim()
+    assert [other.lose(claim.number, "killed") for other in others] == [
+        "failed",
+        *["had ended"] * 3,
+    ]
+
+
 def test_a_machine_takes_only_what_it_can_train_and_puts_away_nobody_else_s(machine):
     gpu, cpu = machine(), machine()
     on_gpu = cells(TWO_ARMS, seeds=(0,), fingerprint="gpu")

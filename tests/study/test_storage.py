@@ -40,12 +40,20 @@ NOWHERE = "postgresql+psycopg://me:secret@127.0.0.1:1/studies"
         ("postgresql+psycopg://me@host:5433/db", "postgresql+psycopg://me@host:5433/db"),
         ("postgresql://me:secret@host/db", "postgresql+psycopg://me@host/db"),
         ("postgresql://host/db?password=secret&a=b", "postgresql+psycopg://host/db?a=b"),
+        ("postgresql://host/db?sslpassword=secret", "postgresql+psycopg://host/db"),
     ],
 )
 def test_addresses_of_postgresql_are_taken_and_shown_without_their_password(url, taken):
     address = address_of(url, workers=64)
     assert address.shown == taken
     assert ("secret" in address.url) == ("secret" in url)
+    assert "secret" not in repr(address)
+
+
+def test_a_password_with_an_at_sign_is_not_taken_for_a_host_s_name():
+    with pytest.raises(GanbenchError, match="written %40") as caught:
+        address_of("postgresql://me:se@cret@host/db")
+    assert "cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections import Counter
 
 import pytest
@@ -158,7 +159,7 @@ def cache(tmp_path_factory):
 def run(tmp_path, host, cache, monkeypatch, own_torch):
     """Run the study with workers that play a script; return the outcome, log and results."""
 
-    def run(script, study=STUDY):
+    def run(script, study=STUDY, workers=1):
         study = Study.model_validate(study)
         plan = RunPlan(
             study=study,
@@ -170,7 +171,7 @@ def run(tmp_path, host, cache, monkeypatch, own_torch):
             command="ganbench run tiny.yaml",
             quick=False,
             devices=("cpu",),
-            workers=1,
+            workers=workers,
             data_root=None,
             cache=cache,
         )
@@ -212,6 +213,34 @@ def test_a_trial_that_kills_three_workers_fails_and_the_others_go_on(run):
         "its worker was lost 3 times, the last time killed by SIGKILL, as when memory runs out"
     )
     assert sum("goes on from its last checkpoint" in text for text in log.notices) == 2
+
+
+def lingers_over_the_last_trial(job, connection):
+    """Count how often a worker looks for a trial in vain."""
+    ledger, link = Ledger(job.report / "ledger", job.definition), Link(connection)
+    looks = 0
+    while True:
+        claim = ledger.claim()
+        if claim is None:
+            looks += 1
+            (job.report / f"looks of {os.getpid()}").write_text(str(looks))
+            if not link.wait():
+                return
+            continue
+        own = claim.number, claim.arm, claim.seed, claim.key
+        connection.send(Started(*own, 0, 8))
+        if (claim.arm, claim.seed) == ("instance_noise", 1):
+            time.sleep(2)
+        ledger.finish(claim.number, Ending("complete", 1.0, (), 1.0, 1.0, 8, None, {}))
+        connection.send(Ended(*own, "complete", 8, 1.0, 1.0))
+
+
+def test_a_worker_for_whom_nothing_is_left_keeps_still(run, tmp_path):
+    _, _, results = run(lingers_over_the_last_trial, workers=2)
+    assert sorted(outcomes(results)) == COMPLETE
+    looks = [int(file.read_text()) for file in (tmp_path / "report").glob("looks of *")]
+    assert len(looks) == 2
+    assert max(looks) < 10
 
 
 def test_workers_that_die_before_any_trial_end_the_study_and_say_how(run):
