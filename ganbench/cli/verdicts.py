@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganbench.cli.words import folded
-from ganbench.report.words import VerdictRow, verdict_rows
+from ganbench.report.words import VerdictRow, interval_head, verdict_rows
 from ganbench.study.results import StudyResults
 
 STYLES = {"helps": "green", "hurts": "red", "baseline": "dim", "full": "dim", "n/a": "dim"}
@@ -43,9 +43,9 @@ def _table(
     table = Table(box=box_for(console), header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(HEAD, overflow="fold")
     table.add_column(f"Δ {results.primary}", justify="right", no_wrap=True)
-    level = f"{100 * (1 - results.alpha):g} %"
+    head = interval_head(results)
     # Two lines of heading leave an arm's name the room for a long level.
-    table.add_column(f"{level} interval" if wide else f"{level}\ninterval", justify="right")
+    table.add_column(head if wide else head.replace(" ", "\n", 1), justify="right")
     table.add_column("p (Holm)" if wide else "p\n(Holm)", justify="right")
     table.add_column("collapsed" if wide else "col-\nlapsed", justify="right")
     if wide:

@@ -14,6 +14,11 @@ from ganbench.plugin import Host
 
 FEWEST = {"leave-one-out": 1, "pairs": 2, "factorial": 2, "fractional": 3}
 """Factors without which a kind of design makes no sense."""
+TWO_LEVELS = {
+    "fractional": "one to compare; more levels take `kind: factorial`",
+    "leave-one-out": "the one that is left out in turn",
+}
+"""Kinds of design whose factors have two levels, and what the second is for."""
 
 
 _SEARCHLESS = {key: Design(kind="arms").model_dump(mode="json")[key] for key in SEARCH_KEYS}
@@ -113,17 +118,19 @@ def _made_of_factors(
         if fewest == 1:
             text = f"`kind: {kind}` needs a factor, and there is none"
         return [Problem(("factors",), text, at_key=True)]
-    if kind != "fractional":
+    if kind not in TWO_LEVELS:
         return []
     problems = [
         Problem(
             ("factors", key),
-            f"got {len(levels)} levels, expected two in `kind: fractional`: the baseline's, and "
-            "one to compare; more levels take `kind: factorial`",
+            f"got {len(levels)} levels, expected two in `kind: {kind}`: the baseline's, and "
+            f"{TWO_LEVELS[kind]}",
         )
         for key, levels in factors.items()
         if len(levels) > 2
     ]
+    if kind != "fractional":
+        return problems
     resolution = given.get("resolution")
     if resolution is None:
         text = (

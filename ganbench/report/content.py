@@ -33,6 +33,7 @@ from ganbench.report.words import (
     count,
     duration,
     interval,
+    interval_head,
     number,
     p_value,
     size,
@@ -64,7 +65,7 @@ class Content:
     baseline: str
     warnings: tuple[str, ...]
     rows: tuple[VerdictRow, ...]
-    level: str
+    interval: str
     left_out: str
     more: Table | None
     forest: Figure | None
@@ -135,7 +136,7 @@ def content_of(
         baseline=baseline_line(results),
         warnings=tuple(str(warning) for warning in results.protocol.get("warnings") or ()),
         rows=verdict_rows(results, comparisons),
-        level=f"{100 * (1 - results.alpha):.3g}",
+        interval=interval_head(results),
         left_out=what_is_left_out(results, detail),
         more=Table(exploration_head(primary), more) if more else None,
         forest=forest_plot(forest, title, results.margin, 1064, stacked=False),

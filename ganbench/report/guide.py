@@ -22,7 +22,7 @@ OWN_NOTE = (
 )
 MORE_NOTE = (
     "Exploratory: not corrected for the number of arms, and no verdict rests on them. Intervals "
-    "have the level of those above. BCa is a bootstrap interval of the same change, too short "
+    "have the level 1 − alpha. BCa is a bootstrap interval of the same change, too short "
     "with few seeds. Chance of improvement: how often the arm ends better than {reference} at "
     "the same seed. IQM: the mean of the middle half of the seeds. Seed correlation: how alike "
     "the arm and {reference} move over the seeds; the gain is how many times the seeds it would "
@@ -41,7 +41,6 @@ EXPLORATORY_NOTE = (
 def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]:
     """Return terms and what they mean in this study."""
     alpha, margin = results.alpha, results.margin
-    level = f"{100 * (1 - alpha):.3g}%"
     reference = results.reference
     bare = reference.removeprefix("the ")
     return (
@@ -62,8 +61,8 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
         ),
         (
             "Interval",
-            f"A {level} interval of that change, by Student's t, for this arm alone (not widened "
-            "for the number of arms).",
+            f"{_level(results)} interval of that change, by Student's t, for this arm alone (not "
+            "widened for the number of arms).",
         ),
         (
             "p",
@@ -155,6 +154,13 @@ def _arms(results: StudyResults) -> tuple[tuple[str, str], ...]:
             )
         )
     return tuple(told)
+
+
+def _level(results: StudyResults) -> str:
+    alpha = results.alpha
+    if schedule_of(results.study) is None:
+        return f"A {100 * (1 - alpha):.3g}%"
+    return f"At the level 1 − {alpha:g} × the share of the look at which the arm stands, an"
 
 
 def _looks(results: StudyResults) -> tuple[tuple[str, str], ...]:

@@ -109,7 +109,7 @@ def escape(text: str) -> str:
 
 def _verdicts(content: Content) -> str:
     head = (
-        *("Arm", "Verdict", f"Δ {content.primary}", f"{content.level}% interval", "p", "p Holm"),
+        *("Arm", "Verdict", f"Δ {content.primary}", content.interval, "p", "p Holm"),
         *(f"Final {content.primary}", "Collapsed", "Diverged", "Cost", "Seeds"),
     )
     rows = tuple(

@@ -8,6 +8,7 @@ from math import ceil, floor, inf, isinf, log10
 from ganbench.study.comparison import Comparison, Effect, Rate
 from ganbench.study.reasons import AGREED
 from ganbench.study.results import StudyResults
+from ganbench.study.sequential import schedule_of
 from ganbench.study.statistics import compare, relative_change
 
 SYMBOLS = {
@@ -21,6 +22,10 @@ SYMBOLS = {
 }
 """A sign beside each verdict, so that nothing rests on colour alone."""
 NOTHING = "–"
+MOST_PERCENT = 9_999.5
+"""From here on a change is a factor."""
+LARGEST_FACTOR = 99_999.5
+"""From here on its digits say nothing."""
 
 
 @dataclass(frozen=True)
@@ -118,16 +123,27 @@ def size(effect: Effect) -> str:
 def percent(difference: float) -> str:
     """Return a difference of logarithms as a signed relative change: ``−23%``.
 
-    One decimal under ten per cent and next to minus a hundred, where it tells things apart.
+    One decimal under ten per cent and next to minus a hundred, where it tells things apart; from
+    a hundred times on as a factor, ``×3,200``.
     """
     change = 100 * relative_change(difference)
     if isinf(change):
         return "+∞"
+    if change >= MOST_PERCENT:
+        factor = change / 100 + 1
+        return f"×{factor:,.0f}" if factor < LARGEST_FACTOR else f"×{factor:.1e}".replace("e+", "e")
     digits = 1 if abs(change) < 9.95 or -100 < change < -98.5 else 0
     text = f"{abs(change):,.{digits}f}%"
     if not text.strip("0.,%"):
         return "0%"
     return ("−" if change < 0 else "+") + text
+
+
+def interval_head(results: StudyResults) -> str:
+    """Return what stands above intervals: ``95% interval``; a look's have a level of their own."""
+    if schedule_of(results.study) is not None:
+        return "interval at its look"
+    return f"{100 * (1 - results.alpha):.3g}% interval"
 
 
 def interval(effect: Effect) -> str:

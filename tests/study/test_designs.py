@@ -59,10 +59,15 @@ def test_leave_one_out_compares_with_everything_on(arms):
     assert found[0].config.tricks["noise"]["start"] == 0.3
 
 
-def test_leave_one_out_takes_the_second_of_many_levels(arms):
-    found = arms("kind: leave-one-out", "latent.dimension: [32, 64, 128]; noise: [off, on]")
+def test_leave_one_out_has_every_factor_at_its_second_level_but_one(arms):
+    found = arms("kind: leave-one-out", "latent.dimension: [32, 64]; noise: [off, on]")
     assert [arm.name for arm in found] == ["full", "without latent dimension=64", "without noise"]
     assert [arm.config.latent.dimension for arm in found] == [64, 32, 64]
+
+
+def test_leave_one_out_takes_no_third_level(arms):
+    with pytest.raises(StudyError, match=r"factors.latent.dimension: got 3 levels, expected two"):
+        arms("kind: leave-one-out", "latent.dimension: [32, 64, 128]; noise: [off, on]")
 
 
 def test_pairs_are_the_baseline_the_singles_and_every_two(arms):
