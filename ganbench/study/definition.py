@@ -11,8 +11,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 
 from ganbench.study.records import Cell
 
-MOST_CHOICES = 100
-"""Optuna files all choices of a parameter with every trial: one with more is left out."""
+MOST_CHOICES = 32
+"""Optuna files all choices of a parameter with every trial, and a server is asked for those of the
+trials that wait at every claim: a parameter with more is left out."""
 
 
 @dataclass(frozen=True)

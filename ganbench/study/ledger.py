@@ -1,7 +1,8 @@
 """The ledger: Optuna records every trial, one an arm and seed, and hands out the work."""
 
 import math
-from collections import Counter, defaultdict
+import os
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -202,15 +203,18 @@ class Ledger:
             if study is None:
                 continue
             trials = self._storage.get_all_trials(study, deepcopy=False)
-            for trial in trials:
-                if trial.state != TrialState.WAITING:
-                    continue
+            waiting = deque(trial for trial in trials if trial.state == TrialState.WAITING)
+            while waiting:
+                trial = waiting.popleft()
                 own = trial.user_attrs
                 if "key" not in own or not (accept is None or accept(own)):
                     continue
                 number = self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
                 if self._take(number) and not self._is_duplicate(study, trial, trials):
                     return claim_of(name, number, own)
+                if self.shared:
+                    # Many that start at once all lose the first but one: each goes on elsewhere.
+                    waiting.rotate(os.getpid())
         return None
 
     @contextmanager

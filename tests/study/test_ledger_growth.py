@@ -88,3 +88,20 @@ def test_a_trial_takes_no_more_room_in_a_study_of_many_arms(tmp_path):
         assert record.attributes["arm"] == "arm 007"
         assert record.trial.params == {"on": "y", "seed": 0}
     assert sizes[0] == sizes[1] < 1_000
+
+
+def test_processes_that_lose_the_first_trial_do_not_all_try_for_the_second(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path, replace(TWO_ARMS, seeds=tuple(range(9))))
+    ledger.queue(cells(TWO_ARMS, seeds=range(9))[:17])
+    tries = []
+    monkeypatch.setattr(Ledger, "shared", True)
+    monkeypatch.setattr(ledger, "_take", lambda number: tries.append(number))
+    orders = []
+    for process in range(4_000, 4_016):
+        monkeypatch.setattr("os.getpid", lambda process=process: process)
+        tries.clear()
+        assert ledger.claim() is None
+        orders.append(list(tries))
+    assert all(sorted(order) == list(range(17)) for order in orders)
+    assert {order[0] for order in orders} == {0}
+    assert len({order[1] for order in orders}) == 16
