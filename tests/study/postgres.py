@@ -6,7 +6,7 @@ import signal
 import tempfile
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -87,5 +87,6 @@ class Postgres:
     def close(self):
         main = psutil.Process(self._server.get_pid())
         for process in [main, *main.children(recursive=True)]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # children end with the main one
+                process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)

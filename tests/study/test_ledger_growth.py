@@ -95,7 +95,7 @@ def test_processes_that_lose_the_first_trial_do_not_all_try_for_the_second(tmp_p
     ledger.queue(cells(TWO_ARMS, seeds=range(9))[:17])
     tries = []
     monkeypatch.setattr(Ledger, "shared", True)
-    monkeypatch.setattr(ledger, "_take", lambda number: tries.append(number))
+    monkeypatch.setattr(ledger, "_take", tries.append)
     orders = []
     for process in range(4_000, 4_016):
         monkeypatch.setattr("os.getpid", lambda process=process: process)
