@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from ganbench.config.model import TrialConfig
 from ganbench.plugin import Data, GanbenchError, Host
 from ganbench.study.album import Album
@@ -121,7 +123,10 @@ class _Worker:
     def _config_of(self, key: str, stated: Mapping[str, Any] | None) -> TrialConfig | None:
         if stated is None:
             return self.job.configs.get(key)
-        return TrialConfig.model_validate_json(json.dumps(stated))
+        try:
+            return TrialConfig.model_validate_json(json.dumps(stated))
+        except ValidationError:  # of another ganbench, which knows other keys
+            return None
 
     def _config(self, claim: Claim) -> TrialConfig:
         config = self._config_of(claim.key, claim.config)

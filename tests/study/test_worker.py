@@ -90,3 +90,10 @@ def test_a_worker_ends_with_its_supervisor_whatever_it_is_at(tmp_path):
         supervisor.kill()
         # The worker holds the other end: this returns when it has ended too.
         assert supervisor.communicate(timeout=60)[0] == b""
+
+
+def test_a_configuration_of_another_ganbench_is_declined():
+    worker = object.__new__(worker_module._Worker)
+    stated = {**tiny_config().model_dump(mode="json"), "key of tomorrow": 1}
+    assert worker._config_of("key", stated) is None
+    assert worker._config_of("key", tiny_config().model_dump(mode="json")) == tiny_config()
