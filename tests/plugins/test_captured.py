@@ -55,4 +55,4 @@ def test_a_captured_objective_trains_as_it_does_eagerly(objective):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_captured_architecture_trains_as_it_does_eagerly(architecture):
-    compare(architecture=architecture, **PLACES.get(architecture, {}))
+    compare(architecture=architecture, **{**PLACES.get(architecture, {}), "batch_size": 2})

@@ -17,7 +17,7 @@ from ganbench.testing.trick_checks import hooks_of
 from ganbench.training import NotApplicableError, Trial
 
 CPU = torch.device("cpu")
-STEPS, SAMPLES = 2, 16
+STEPS, SAMPLES = 2, 4
 HOST = Host()
 TRICKS = sorted(found.name for found in HOST.all("trick") if found.builtin)
 OBJECTIVES = sorted(found.name for found in HOST.all("objective") if found.builtin)
