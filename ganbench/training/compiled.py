@@ -11,6 +11,7 @@ from torch import Tensor, fx
 from ganbench.training.capture import Captured, CaptureError, capture, short
 from ganbench.training.state import held, plain, undisturbed
 from ganbench.training.step import PairStep, Plan
+from ganbench.training.trail import Trail
 
 CHECKED_STEPS = 5
 TOLERANCES = {"off": (1e-4, 1e-3), "bf16": (3e-2, 0.3)}
@@ -122,8 +123,12 @@ class CompiledSteps:
         if changed:
             raise CaptureError(f"a step changes {changed[0]}, which is no tensor")
         captured = self._capture(number, plan, inputs)
-        other = self._capture_at_the_end(number, plan, inputs)
-        if other.graph.code != captured.graph.code:
+        # One tensor may be two inputs, as the batch that both halves see.
+        halved = {id(tensor): 0.5 * tensor for tensor in inputs}
+        others = [halved[id(tensor)] for tensor in inputs]
+        if self._trail(number, number, plan, inputs) != self._trail(
+            number, self._last, plan, others
+        ):
             raise CaptureError(
                 "the last step is another one than this: something that changes is not in a buffer"
             )
@@ -141,15 +146,15 @@ class CompiledSteps:
             updates = [self._part(number, plan, index) for index in range(len(plan))]
             return capture(updates, inputs, held(parts))
 
-    def _capture_at_the_end(self, number: int, plan: Plan, inputs: list[Tensor]) -> Captured:
-        """Return the graph of the trial's last step, of other images and latents."""
+    def _trail(self, number: int, at: int, plan: Plan, inputs: list[Tensor]) -> Trail:
+        """Return what a step does where the tricks have scheduled what is due at step ``at``."""
+        trail = Trail([*inputs, *held(self._step.parts)])
         with undisturbed(self._step.parts):
-            self._schedule(self._last)
-            # One tensor may be two inputs, as the batch that both halves see.
-            others = {id(tensor): 0.5 * tensor for tensor in inputs}
-            captured = self._capture(number, plan, [others[id(tensor)] for tensor in inputs])
+            self._schedule(at)
+            with trail:
+                self._step.run(number, plan, inputs[: len(plan)], inputs[len(plan) :])
             self._schedule(number)
-        return captured
+        return trail
 
     def _part(self, number: int, plan: Plan, index: int) -> Callable[[Sequence[Tensor]], Tensor]:
         """Return an update of a step as a function of the step's inputs."""

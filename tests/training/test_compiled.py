@@ -192,6 +192,14 @@ def fades(self, x, is_real, buf):
     return x * self.level
 
 
+def fades_as_a_tensor(self, x, is_real, buf):
+    return x * torch.tensor(self.level)
+
+
+def fades_by_chance(self, x, is_real, buf):
+    return x * torch.empty_like(x).bernoulli_(self.level, generator=buf.generator)
+
+
 SEEN = torch.zeros(())
 
 
@@ -207,6 +215,8 @@ ODD = [
     (counts_for_itself, "a step changes odd's calls, which is no tensor"),
     (draws_by_value, "draws in a way that depends on values"),
     (fades, "the last step is another one than this"),
+    (fades_as_a_tensor, "the last step is another one than this"),
+    (fades_by_chance, "the last step is another one than this"),
     (writes_elsewhere, "writes to a tensor that is no declared buffer"),
 ]
 
