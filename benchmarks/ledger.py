@@ -261,7 +261,7 @@ def handling(kind: str, marks: Sequence[int], counts: Sequence[int], rest: float
 
 
 REPORT = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
 from ganbench.report import write_report
 from ganbench.study.archive import read_results
@@ -270,7 +270,7 @@ results = read_results(Path(sys.argv[1]))
 read = time.perf_counter()
 write_report(results, Path(sys.argv[1]))
 print(read - began, time.perf_counter() - read)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
@@ -283,11 +283,11 @@ def reporting(marks: Sequence[int]) -> str:
             finished(folder, mark)
             command = [sys.executable, "-c", REPORT, name]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
-            read, written, memory = map(float, done.stdout.split())
+            read, written, peak = map(float, done.stdout.split())
             files = (folder / "ledger/journal.log", folder / "index.html", folder / "results.json")
             sizes = [f"{file.stat().st_size / MEGABYTE:.1f}" for file in files]
         rows.append(
-            (f"{mark:,}", f"{read:.1f}", f"{written:.1f}", f"{memory / MEGABYTE:.0f}", *sizes)
+            (f"{mark:,}", f"{read:.1f}", f"{written:.1f}", f"{peak * 1024 / MEGABYTE:.0f}", *sizes)
         )
         print(" | ".join(rows[-1]), flush=True)
     head = (
