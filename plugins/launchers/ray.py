@@ -22,6 +22,7 @@ from typing import Annotated, Any
 from ganbench.plugin import Field, GanbenchError, Launcher, LauncherParameters, WorkerStatus
 
 from ._child import portable, run
+from ._interrupts import interruptible
 from ._library import installed
 
 
@@ -95,7 +96,10 @@ class Ray(Launcher):
         # A cluster that is started here tells nobody of it, unless its user wants that.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
-            ray.init(address=self.parameters.address, log_to_driver=False, logging_level="WARNING")
+            with interruptible():
+                ray.init(
+                    address=self.parameters.address, log_to_driver=False, logging_level="WARNING"
+                )
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             raise GanbenchError(f"Ray cannot be reached: {error}") from error
 

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal
 from ganbench.plugin import Field, GanbenchError, Launcher, LauncherParameters, WorkerStatus
 
 from ._child import portable
+from ._interrupts import interruptible
 from ._library import installed
 from ._slurm_job import Job
 
@@ -84,7 +85,7 @@ class Slurm(Launcher):
 
         try:
             executor = self._executor(folder)
-            with executor.batch():
+            with interruptible(), executor.batch():
                 jobs = [executor.submit(Job(portable(command), environment)) for _ in range(count)]
         except (FailedJobError, FailedSubmissionError, RuntimeError, OSError) as error:
             raise GanbenchError(f"the jobs cannot be submitted: {error}") from error

@@ -57,6 +57,20 @@ def test_stopping_lets_workers_keep_what_they_have(launcher, tmp_path):
     launcher.stop(handles)  # nothing is left to stop, which is no error
 
 
+def test_workers_can_be_stopped_where_interrupts_are_ignored(launcher, tmp_path):
+    # As in a shell's background job, whose processes ignore them from their start.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        handles = launcher.start(work(tmp_path, seconds=60), 1, {}, tmp_path)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        until(lambda: found(tmp_path, "began"))
+        launcher.stop(handles)
+        ended(launcher, handles)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    until(lambda: pids(tmp_path, "stopped") == pids(tmp_path, "began"))
+
+
 def test_local_workers_are_killed_with_what_they_started(host, tmp_path):
     launcher = host.create("launcher", "local")
     shell = ["sh", "-c", f"trap '' TERM; echo $$ > {tmp_path}/pid; sleep 60 & wait; sleep 60"]

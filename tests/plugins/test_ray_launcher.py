@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from ganbench_plugins.launchers._interrupts import interruptible
 from launched import ended, found, pids, until, work
 
 from ganbench.plugin import Host
@@ -24,9 +25,11 @@ def cluster():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         size = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
-        made = utils.Cluster(initialize_head=True, head_node_args=size)
+        with interruptible():
+            made = utils.Cluster(initialize_head=True, head_node_args=size)
         try:
-            made.second = made.add_node(num_cpus=1, object_store_memory=80 << 20)
+            with interruptible():
+                made.second = made.add_node(num_cpus=1, object_store_memory=80 << 20)
             yield made
         finally:
             ray.shutdown()
