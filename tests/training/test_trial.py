@@ -1,6 +1,5 @@
 """A trial's pairing, sampling, checkpoints and settings."""
 
-import shutil
 from copy import deepcopy
 
 import pytest
@@ -277,20 +276,6 @@ def test_a_module_without_a_role_is_saved_and_not_trained(tmp_path):
     assert torch.equal(whole.sample(8), rest.sample(8))
     assert differing(weights(whole), weights(rest)) == []
     assert "main.modules.None.average__copy.project.linear.weight" in weights(whole)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not any(shutil.which(name) for name in ("c++", "g++", "clang++")), reason="no C++ compiler"
-)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-def test_compiled_steps_are_the_eager_ones():
-    eager = trial(architecture="dcgan-transpose")
-    compiled = trial(architecture="dcgan-transpose", execution=Execution(backend="compiled"))
-    eager.advance(3)
-    compiled.advance(3)
-    assert compiled.execution == {"backend": "compiled"}
-    torch.testing.assert_close(compiled.loss_log, eager.loss_log, rtol=1e-4, atol=1e-5)
 
 
 def test_channels_last_is_another_layout_of_the_same_training():
