@@ -1,6 +1,7 @@
 """The plugin host: a constructed object that knows what is installed, never a global."""
 
 import difflib
+import functools
 import hashlib
 import importlib.util
 import inspect
@@ -141,8 +142,9 @@ class Host:
         self._sources: dict[str, str] = {}
         self._registered: dict[Kind, dict[str, Registered]] = {kind: {} for kind in BASES}
         if entry_points:
+            named = functools.cache(lambda dist: f"{dist.name} {dist.version}")  # parses a file
             for point in sorted(metadata.entry_points(group=hookspecs.PROJECT)):
-                source = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+                source = named(point.dist) if point.dist else point.value
                 self._add(_load_entry_point(point, source), point.name, source)
         installed = self._installed_files()
         for file in self.files:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ganbench.cli.main import COMMANDS
+from ganbench.cli.main import COMMANDS, main
 
 HEAVY = {"torch", "optuna", "scipy", "sklearn"}
 
@@ -70,11 +70,23 @@ def ganbench(*arguments):
         (["run", "tricks", "--files", "shared"], "with --storage"),
     ],
 )
-def test_a_users_error_ends_with_2_and_no_traceback(arguments, message):
-    done = ganbench(*arguments)
+def test_a_users_error_ends_with_2_and_no_traceback(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["ganbench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert "Traceback" not in told.err
+    assert told.out == ""
+
+
+def test_a_users_error_ends_the_program_so_too():
+    done = ganbench("show", "no-such-study")
     assert done.returncode == 2
-    assert message in done.stderr
+    assert done.stderr.startswith("error: no-such-study: there is no such study file")
     assert "Traceback" not in done.stderr
+    assert done.stdout == ""
 
 
 def test_the_version_is_the_distributions():

@@ -1,7 +1,6 @@
 """The commands that only read: show, schema, plugins; their output and exit codes."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from ganbench.cli.main import cli
+from ganbench.cli.main import cli, main
 from ganbench.config.marks import parse, plain
 from ganbench.config.sources import shipped_studies
 from ganbench.plugin import GanbenchError
@@ -210,15 +209,15 @@ def test_help_needs_no_torch(name):
         (["schema", "--plugin", "none.py"], "none.py: there is no such plugin file"),
     ],
 )
-def test_a_users_mistake_ends_with_code_2_and_no_traceback(folder, arguments, message):
+def test_a_users_mistake_ends_with_code_2_and_no_traceback(
+    folder, arguments, message, monkeypatch, capsys
+):
     Path("bad.yaml").write_text("nam: x\nextends: tricks\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "ganbench.cli.main", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    monkeypatch.setattr(sys, "argv", ["ganbench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert "Traceback" not in told.err
+    assert told.out == ""
