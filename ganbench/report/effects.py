@@ -34,8 +34,8 @@ PAIRS_NOTE = (
     "Seen with every other factor at its first level; each factor's own effect is its arm's, above."
 )
 RANKED_NOTE = (
-    "Where a trial ranks last, so does each factor that is on in it, against those that are off: "
-    "all of the other trials at that seed cannot outweigh it."
+    "A trial that ranks last counts here as the worst other trial at its seed: the least that it "
+    "can be said to be. Effects in which one stands are understated, and none is called no effect."
 )
 ALIAS_NOTE = (
     "A fraction cannot tell an effect from its aliases: the estimate is of all of them together, "
@@ -92,7 +92,7 @@ def effects_section(results: StudyResults, effects: Effects | None) -> EffectsSe
     def forest(width: float, stacked: bool) -> Figure | None:
         return forest_plot(rows, title, results.margin, width, stacked, "main-effects")
 
-    ranked = any(item.effect and item.effect.method != "mean" for item in effects.mains)
+    ranked = any(item.bounded for item in effects.mains)
     aliased = any(item.aliases for item in effects.mains + effects.interactions)
     return EffectsSection(
         answer=_answer(effects.mains, primary),

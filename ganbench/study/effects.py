@@ -12,19 +12,20 @@ interactions are exploratory.
 the other factors in which all that it compares applies, and says over how many. A fraction has
 no such combinations to choose from: if one of its arms does not apply, it has no effects.
 
-*Trials that rank last* are never dropped from a main effect. If more of them have the level than
-the first one, the effect at that seed is infinite, and ranks stand for the values; if as many,
-the combinations that they are in say nothing. An interaction has no such order: a seed at which
-a trial ranks last has none.
+*Trials that rank last* are never dropped from a main effect: each counts as the worst other
+trial at its seed. That is the least that it can be said to be, so such an effect is understated,
+and *no effect* is never said of it. A difference of ranks would say too much: a single arm that
+always diverges would then outweigh all others, in every factor that is on in it. An interaction
+is not so bounded: a seed at which a trial ranks last has none.
 
 *Pairs.* A design of pairs has interactions, at the first levels of the other factors; its main
 effects would be those of its arms.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
-from math import inf, isinf
+from math import isinf
 from statistics import fmean
 from typing import Any
 
@@ -87,6 +88,8 @@ class FactorEffect:
         a fraction and in a design of pairs.
     left_out : int
         Seeds without a value.
+    bounded : int
+        Seeds of a main effect at which a trial that ranks last counts as the worst other one.
     """
 
     name: str
@@ -99,6 +102,7 @@ class FactorEffect:
     sets: int
     wanted: int
     left_out: int
+    bounded: int
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ def effects_of(results: StudyResults) -> Effects | None:
             sets=len(contrast.sets),
             wanted=contrast.wanted,
             left_out=len(results.seeds),
+            bounded=0,
         )
         found.append(_estimated(told, contrast, logs, results))
     mains = [item for item in found if len(item.levels) == 1]
@@ -252,40 +257,49 @@ def _estimated(
     if not contrast.sets:
         return replace(told, reason="an arm that it needs does not apply")
     is_main = len(told.levels) == 1
-    values = {
-        seed: value
-        for seed in sorted(results.seeds)
-        if (value := _value(contrast, logs, seed, is_main)) is not None
-    }
+    values, bounded = {}, 0
+    for seed in sorted(results.seeds):
+        given = {cell: by_seed[seed] for cell, by_seed in logs.items() if seed in by_seed}
+        bounds = _bounds(given.values())
+        value = _value(contrast, given, bounds if is_main else None)
+        if value is not None:
+            values[seed] = value
+            bounded += any(_is_infinite(given[cell]) for cell in _cells_of(contrast))
     effect = effect_of(values, results.alpha)
     left_out = len(results.seeds) - len(values)
     reason = "" if len(values) > 1 else "fewer than two seeds have all the trials that it needs"
-    return replace(told, effect=effect, left_out=left_out, reason=reason)
+    return replace(told, effect=effect, left_out=left_out, bounded=bounded, reason=reason)
 
 
-def _value(contrast: Contrast, logs: Logs, seed: int, is_main: bool) -> float | None:
-    """Return a contrast's value at a seed; None if there is none."""
-    last, finite = 0, []
-    for sides in contrast.sets:
-        plus, minus = ([logs[cell].get(seed) for cell in side] for side in sides)
-        known = [value for value in (*plus, *minus) if value is not None]
-        if len(known) < len(plus) + len(minus):
+def _bounds(given: Iterable[float | None]) -> tuple[float, float] | None:
+    """Return the least and the greatest finite value; None without any."""
+    finite = [value for value in given if value is not None and not isinf(value)]
+    return (min(finite), max(finite)) if finite else None
+
+
+def _value(
+    contrast: Contrast, given: Mapping[Cell, float | None], bounds: tuple[float, float] | None
+) -> float | None:
+    """Return a contrast's value at a seed, within bounds if there are any; None if it has none."""
+    values: dict[Cell, float] = {}
+    for cell in _cells_of(contrast):
+        value = given.get(cell)
+        if value is None or (isinf(value) and bounds is None):
             return None
-        here = sum(_rank(value) for value in plus) - sum(_rank(value) for value in minus)
-        if not any(isinf(value) for value in known):
-            above, below = known[: len(plus)], known[len(plus) :]
-            finite.append(contrast.scale * (fmean(above) - fmean(below)))
-        elif not is_main:
-            return None
-        last += here
-    if last:
-        return inf if last > 0 else -inf
-    return fmean(finite) if finite else None
+        values[cell] = value if bounds is None else min(max(value, bounds[0]), bounds[1])
+    return fmean(
+        contrast.scale
+        * (fmean(values[cell] for cell in plus) - fmean(values[cell] for cell in minus))
+        for plus, minus in contrast.sets
+    )
 
 
-def _rank(value: float | None) -> int:
-    """Return 1 of a trial that ranks last, -1 of one that ranks first, 0 of any other."""
-    return 0 if value is None or not isinf(value) else 1 if value > 0 else -1
+def _cells_of(contrast: Contrast) -> set[Cell]:
+    return {cell for sides in contrast.sets for side in sides for cell in side}
+
+
+def _is_infinite(value: float | None) -> bool:
+    return value is not None and isinf(value)
 
 
 def _judged(mains: Sequence[FactorEffect], results: StudyResults) -> list[FactorEffect]:
@@ -307,7 +321,10 @@ def _judged(mains: Sequence[FactorEffect], results: StudyResults) -> list[Factor
         p_holm = adjusted[item.name]
         verdict = decide(item.effect, p_holm, alpha, margin)
         reason = ""
-        if verdict == "inconclusive":
+        if verdict == "no effect" and item.bounded:
+            verdict = "inconclusive"
+            reason = "a trial that ranks last is worse than what it counts as"
+        elif verdict == "inconclusive":
             reason = why_inconclusive(item.effect, p_holm, alpha)
         judged.append(replace(item, p_holm=p_holm, verdict=verdict, reason=reason))
     return judged

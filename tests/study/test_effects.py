@@ -1,7 +1,7 @@
 """Main effects and interactions: by arithmetic, against ordinary least squares, with gaps."""
 
 from itertools import product
-from math import exp, inf, isinf, log
+from math import exp, log
 
 import numpy as np
 import pytest
@@ -183,28 +183,52 @@ def test_a_fraction_of_which_an_arm_does_not_apply_has_no_effects():
     assert {item.verdict for item in effects.mains} == {"n/a"}
 
 
-def test_a_diverged_trial_ranks_last_in_every_main_effect_and_has_no_interaction():
-    logs = additive(TWO_BY_TWO, (-0.5, 0.3))
-    lost = {((1, 0), 2): "diverged"}
-    effects = effects_of(study_of(TWO_BY_TWO, logs, outcomes=lost))
+def test_a_diverged_trial_counts_as_the_worst_other_one_and_has_no_interaction():
+    logs = {(0, 0): [1.0] * 3, (1, 0): [3.0] * 3, (0, 1): [7.0] * 3, (1, 1): [8.0] * 3}
+    effects = effects_of(study_of(TWO_BY_TWO, logs, outcomes={((1, 0), 2): "diverged"}))
     ema, noise = effects.mains
-    assert ema.effect.differences[2] == inf  # it had ema
-    assert noise.effect.differences[2] == -inf  # and no noise
-    assert ema.effect.method == "signed rank"
-    assert len(ema.effect.differences) == 8
-    assert ema.verdict == "inconclusive"
+    # At seed 2, (1, 0) counts as 8: ((8 - 1) + (8 - 7)) / 2, and ((7 - 1) + (8 - 8)) / 2.
+    assert ema.effect.differences == pytest.approx({0: 1.5, 1: 1.5, 2: 4.0})
+    assert noise.effect.differences == pytest.approx({0: 5.5, 1: 5.5, 2: 3.0})
+    assert (ema.bounded, noise.bounded) == (1, 1)
     assert 2 not in effects.interactions[0].effect.differences
     assert effects.interactions[0].left_out == 1
 
 
-def test_where_as_many_rank_last_on_both_sides_the_rest_is_compared():
-    cells = list(product((0, 1), repeat=2))
-    logs = {(0, 0): [1.0] * 3, (1, 0): [3.0] * 3, (0, 1): [7.0] * 3, (1, 1): [8.0] * 3}
-    lost = {((0, 1), 0): "diverged", ((1, 1), 0): "diverged"}
-    ema, noise = effects_of(study_of(cells, logs, outcomes=lost)).mains
-    assert ema.effect.differences == pytest.approx({0: 2.0, 1: 1.5, 2: 1.5})
-    assert noise.effect.differences[0] == inf
-    assert not isinf(noise.effect.differences[1])
+def test_a_seed_at_which_every_trial_diverged_says_nothing():
+    logs = additive(TWO_BY_TWO, (-0.5, 0.3))
+    lost = {(cell, 1): "diverged" for cell in TWO_BY_TWO}
+    for item in effects_of(study_of(TWO_BY_TWO, logs, outcomes=lost)).mains:
+        assert 1 not in item.effect.differences
+
+
+def test_an_arm_that_always_diverges_weighs_no_more_than_its_share():
+    cells = fraction(4, "IV")
+    logs = additive(cells, (-0.8, 0.0, 0.0, 0.0))
+    lost = {(cells[-1], seed): "diverged" for seed in range(8)}
+    effects = effects_of(study_of(cells, logs, "fractional", outcomes=lost))
+    helps, *nothing = effects.mains
+    assert all(item.bounded == 8 for item in effects.mains)
+    assert helps.verdict == "helps"
+    # A quarter of the difference between the worst other trial and what this one would have been.
+    assert all(abs(item.effect.estimate) < 0.8 / 3 for item in nothing)
+
+
+def test_a_factor_that_always_diverges_hurts():
+    logs = additive(TWO_BY_TWO, (0.0, 0.0), noise=0.3)
+    lost = {(cell, seed): "diverged" for cell in TWO_BY_TWO if cell[0] for seed in range(8)}
+    ema, noise = effects_of(study_of(TWO_BY_TWO, logs, outcomes=lost)).mains
+    assert ema.verdict == "hurts"
+    assert noise.verdict != "hurts"
+
+
+def test_what_diverged_is_never_called_no_effect():
+    logs = {cell: [log(20.0) + 1e-4 * seed for seed in range(8)] for cell in TWO_BY_TWO}
+    calm = effects_of(study_of(TWO_BY_TWO, logs)).mains
+    lost = {((1, 1), 3): "diverged"}
+    shaken = effects_of(study_of(TWO_BY_TWO, logs, outcomes=lost)).mains
+    assert {item.verdict for item in calm} == {"no effect"}
+    assert {item.verdict for item in shaken} == {"inconclusive"}
 
 
 @pytest.mark.parametrize("outcome", ["failed", "pending"])
