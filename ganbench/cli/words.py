@@ -9,7 +9,7 @@ from ganbench.study.monitor import Overview, State
 from ganbench.study.outcome import Outcome
 from ganbench.study.planning import plan
 from ganbench.study.results import StudyResults
-from ganbench.study.sequential import Schedule, looks_in_words, plan_looks
+from ganbench.study.sequential import Schedule, looks_in_words
 
 QUICK_NOTE = "--quick: shows that the study runs; its numbers mean nothing"
 
@@ -30,7 +30,7 @@ def strength(seeds: int, schedule: Schedule | None, family: int, alpha: float) -
     """Return what a study's seeds can show of a family of arms."""
     if schedule is None or not family:
         return plan(seeds, family, alpha).text
-    return looks_in_words(plan_looks(schedule, family, alpha), family, alpha)
+    return looks_in_words(schedule, family, alpha)
 
 
 def preamble(overview: Overview) -> list[str]:

@@ -8,7 +8,7 @@ from ganbench.report.words import count, interval, listing, mean_and_deviation, 
 from ganbench.study.comparison import Comparison, Effect
 from ganbench.study.planning import plan
 from ganbench.study.results import StudyResults, label
-from ganbench.study.sequential import Progress, looks_in_words, progress_of
+from ganbench.study.sequential import Progress, looks_in_words, progress_of, schedule_of
 
 PLURAL = {"helps": "help", "hurts": "hurt", "no effect": "have no effect"}
 SINGULAR = {"no effect": "has no effect"}
@@ -69,11 +69,11 @@ def answer(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[st
     sentences += [_false_alarm(item, results) for item in comparisons if item.arm in again]
     if results.quick:  # few seeds by design: what they could show is no news of the study
         return " ".join(filter(None, sentences)), ""
-    family, adding = len(results.family), progress_of(results)
-    if adding is None:
+    family, schedule = len(results.family), schedule_of(results.study)
+    if schedule is None:
         strength = plan(len(results.seeds), family, results.alpha).text
     else:
-        strength = looks_in_words(adding.looks, family, results.alpha)
+        strength = looks_in_words(schedule, family, results.alpha)
     return " ".join(filter(None, sentences)), strength
 
 

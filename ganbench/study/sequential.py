@@ -29,7 +29,7 @@ from math import ceil
 from typing import Any
 
 from ganbench.study.comparison import Effect, Verdict
-from ganbench.study.paired import holm, smallest_p
+from ganbench.study.paired import ENUMERATED, holm, smallest_p
 from ganbench.study.planning import detectable_effect
 from ganbench.study.results import StudyResults
 from ganbench.study.verdicts import decide, effect_of, pair_differences
@@ -163,27 +163,45 @@ def can_conclude(looks: Sequence[Look], arms: int, alpha: float) -> bool:
     return any(smallest_p(look.seeds) < look.share * alpha / max(arms, 1) for look in looks)
 
 
-def looks_in_words(looks: Sequence[Look], arms: int, alpha: float) -> str:
+def fewest_most(schedule: Schedule, arms: int, alpha: float) -> int | None:
+    """Return the smallest ``most`` with which an arm can be called; None if no number will do."""
+    for most in range(schedule.most, ENUMERATED + 1):
+        if can_conclude(plan_looks(replace(schedule, most=most), arms, alpha), arms, alpha):
+            return most
+    return None
+
+
+def looks_in_words(schedule: Schedule, arms: int, alpha: float) -> str:
     """Say at how many seeds looks are taken, at what price, and what they can show."""
+    looks = plan_looks(schedule, arms, alpha)
     *early, last = looks
     if not early:
-        told = f"The one look that is worth taking is at {last.seeds} seeds."
+        told = f"The one look that is worth taking is at {last.seeds} seeds"
     else:
         places = ", ".join(str(look.seeds) for look in early)
         shares = ", ".join(f"{look.share:.0%}" for look in early)
         told = (
             f"Looks at {places} and {last.seeds} seeds share the error rate of {alpha:g} "
-            f"({shares} and {last.share:.0%})."
+            f"({shares} and {last.share:.0%})"
         )
+    idle = [str(seeds) for seeds in schedule.seeds if seeds < looks[0].seeds]
+    if idle:
+        told += f"; at {' or '.join(idle)} no p could be small enough for a verdict"
     level = alpha * last.share / max(arms, 1)
     effect = detectable_effect(last.seeds, level)
     if effect is None:
+        family = "one arm" if arms == 1 else f"{arms} arms"
+        if can_conclude(looks, arms, alpha):
+            cure = "but at an earlier look one can"
+        else:
+            enough = fewest_most(schedule, arms, alpha)
+            cure = "no `max` can change that" if enough is None else f"`max: {enough}` would do"
         return (
-            f"{told} Of {arms} arms none can be called better or worse at the last: it takes a p "
-            f"below {level:.2g}, and the smallest possible is {smallest_p(last.seeds):.2g}."
+            f"{told}. Of {family} none can be called better or worse at the last: it takes a p "
+            f"below {level:.2g}, and the smallest possible is {smallest_p(last.seeds):.2g}; {cure}."
         )
     return (
-        f"{told} An effect of about {effect:.1f} standard deviations of the paired differences "
+        f"{told}. An effect of about {effect:.1f} standard deviations of the paired differences "
         "is found 8 times in 10 at the last alone, a larger one sooner; smaller ones will mostly "
         "stay inconclusive."
     )
@@ -207,7 +225,8 @@ def take_looks(
     read : callable
     alpha, margin : float
     apart : sequence of str
-        Arms that are corrected as one more of the family, and not counted for the others.
+        Arms that are corrected as one more of the family, and not counted for the others; they
+        get no more seeds than those.
 
     Returns
     -------
@@ -235,6 +254,9 @@ def take_looks(
         for arm, course in courses.items():
             known = replace(course, p_holm=corrected[arm])
             courses[arm] = _settle(known, last, alpha, margin) if arm in found else known
+        if not any(courses[arm].is_open for arm in arms):
+            # A check on the others, which need it no longer.
+            courses |= {arm: replace(courses[arm], is_open=False) for arm in apart}
     return taken, courses
 
 

@@ -59,13 +59,16 @@ def test_the_shares_sum_to_the_whole_error_rate(schedule, arms):
 
 
 def test_a_schedule_that_cannot_reach_the_error_rate_is_told():
-    looks = plan_looks(Schedule(5, 8, 1), 10, ALPHA)
-    assert not can_conclude(looks, 10, ALPHA)
-    assert "none can be called" in looks_in_words(looks, 10, ALPHA)
-    looks = plan_looks(Schedule(5, 20, 5), 6, ALPHA)
-    assert can_conclude(looks, 6, ALPHA)
-    assert looks_in_words(looks, 6, ALPHA).startswith(
-        "Looks at 10, 15 and 20 seeds share the error rate of 0.05 (25%, 31% and 44%)."
+    short = Schedule(5, 8, 1)
+    assert not can_conclude(plan_looks(short, 10, ALPHA), 10, ALPHA)
+    # With 9 seeds the last look alone, at 8 none, has all of the .05: over 10 arms .005, and
+    # 9 pairs can give 2 / 2^9 = .0039.
+    assert looks_in_words(short, 10, ALPHA).endswith("`max: 9` would do.")
+    long = Schedule(5, 20, 5)
+    assert can_conclude(plan_looks(long, 6, ALPHA), 6, ALPHA)
+    assert looks_in_words(long, 6, ALPHA).startswith(
+        "Looks at 10, 15 and 20 seeds share the error rate of 0.05 (25%, 31% and 44%); at 5 no p "
+        "could be small enough for a verdict."
     )
 
 
@@ -296,3 +299,12 @@ def test_the_same_again_is_corrected_as_one_more_arm_and_costs_the_others_nothin
     p = 2 / 2**10 / 0.25
     assert [course.p_holm for course in found.courses.values()] == [p, 2 * p]
     assert found.wanted["again"] == tuple(range(10))
+
+
+def test_the_same_again_gets_no_more_seeds_than_the_others():
+    results = adding_seeds({"arm": figures(CLEAR, 10), "again": figures(NOTHING, 10)})
+    base = adding_seeds({"baseline": figures(BASE, 10), "arm": {}, "again": {}})
+    arms = tuple(replace(arm, seed_offset=arm.name == "again") for arm in base.arms)
+    found = progress_of(replace(base, arms=arms, trials=(*base.trials, *results.trials)))
+    assert found.courses["again"].verdict == "inconclusive"
+    assert set(found.wanted.values()) == {tuple(range(10))}
