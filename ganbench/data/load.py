@@ -79,13 +79,18 @@ def find_problem(data: Any) -> str | None:
     """Return what is wrong with a data set, None if nothing is."""
     if not isinstance(data, Data):
         return f"load() returned a {type(data).__name__}, expected a ganbench.plugin.Data"
-    return _items_problem(data.items) or _labels_problem(data) or _centres_problem(data)
+    return (
+        _items_problem(data.items)
+        or _labels_problem(data)
+        or _centres_problem(data)
+        or _stack_problem(data)
+    )
 
 
 def data_hash(data: Data) -> str:
     """Return 16 hexadecimal digits that stand for the items, their shape and the labels.
 
-    The first half of a SHA-256; names and notes do not enter.
+    The first half of a SHA-256; names and notes do not enter, what is stacked does.
     """
     digest = hashlib.sha256()
     for tensor in (data.items, data.labels):
@@ -94,6 +99,8 @@ def data_hash(data: Data) -> str:
             continue
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)};".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    if data.stacked_from is not None:
+        digest.update(data_hash(data.stacked_from).encode())
     return digest.hexdigest()[:16]
 
 
@@ -162,6 +169,28 @@ def _centres_problem(data: Data) -> str | None:
         )
     if not data.centres.deviation > 0:
         return f"the centres' deviation is {data.centres.deviation}, expected above 0"
+    return None
+
+
+def _stack_problem(data: Data) -> str | None:
+    single = data.stacked_from
+    if single is None:
+        return None
+    inner = find_problem(single)
+    if inner is not None:
+        return f"what it is stacked from is unusable: {inner}"
+    channels = data.items.shape[1]
+    if not data.is_image or single.shape != (1, *data.shape[1:]):
+        return (
+            f"items of shape {data.shape} are stacked from ones of {single.shape}, expected images "
+            "of one channel and the same size"
+        )
+    expected = len(single.classes) ** channels
+    if single.labels is None or len(data.classes) != expected:
+        return (
+            f"there are {len(data.classes)} classes of {channels} channels stacked from "
+            f"{len(single.classes)} classes, expected {expected}: one for each tuple"
+        )
     return None
 
 

@@ -12,7 +12,14 @@ from torch import Tensor
 from ganbench.data.load import data_hash
 from ganbench.evaluation.classifier import Classifier, obtain_classifier
 from ganbench.evaluation.frechet import Moments, frechet_distance, moments
-from ganbench.evaluation.modes import nearest_mode, shares
+from ganbench.evaluation.modes import (
+    nearest_mode,
+    shares,
+    tuple_index,
+    tuple_logits,
+    tuple_shares,
+)
+from ganbench.evaluation.network import WIDTH
 from ganbench.evaluation.spread import mean_distance, mean_distance_within
 from ganbench.plugin import (
     Data,
@@ -51,7 +58,9 @@ class StudyContext(ExtractorContext):
     @cached_property
     def classifier(self) -> Classifier:
         """The study's classifier, trained or loaded on first use, on the device."""
-        found = obtain_classifier(self.data, self.data_hash, self._cache, self.progress)
+        data = self.data.stacked_from or self.data
+        key = self.data_hash if data is self.data else data_hash(data)
+        found = obtain_classifier(data, key, self._cache, self.progress)
         found.network.to(self.device)
         return found
 
@@ -65,13 +74,23 @@ class StudyContext(ExtractorContext):
         seen = self._seen.get(id(images))
         if seen is None:
             # The batch is kept with its features, so that its id stays its own.
-            seen = images, self.classifier.features(images.to(self.device))
+            looked_at = images.to(self.device)
+            if self.data.stacked_from is not None:
+                looked_at = looked_at.flatten(0, 1).unsqueeze(1)
+            features = self.classifier.features(looked_at)
+            seen = images, features.reshape(len(images), -1)
             self._seen[id(images)] = seen
         return seen[1]
 
     def classifier_protocol(self) -> dict[str, Any]:
         """Return the classifier's protocol."""
-        return self.classifier.protocol()
+        protocol = self.classifier.protocol()
+        if self.data.stacked_from is not None:
+            protocol["images"] = (
+                f"{self.data.stacked_from.name}: trained on single images, and each channel of a "
+                "stack looked at alone; features are side by side, a mode is the tuple of labels"
+            )
+        return protocol
 
     def modes_of(self, batches: list[Tensor]) -> Tensor | None:
         """Return each item's mode, int64, -1 for none; None if the data have no modes."""
@@ -80,20 +99,45 @@ class StudyContext(ExtractorContext):
             return torch.cat([nearest_mode(batch, centres) for batch in batches])
         if self.data.labels is None or not self.data.is_image:
             return None
-        return self._logits_of(batches).argmax(dim=1).cpu()
+        return tuple_index(self._logits_by_channel(batches).argmax(dim=2).cpu(), self._kinds)
 
     def logits_of(self, batches: list[Tensor]) -> Tensor | None:
         """Return the classifier's logits, (items, classes); None if it cannot be trained."""
-        return self._logits_of(batches) if can_classify(self.data)[0] else None
+        if not can_classify(self.data)[0]:
+            return None
+        logits = self._logits_by_channel(batches)
+        return logits[:, 0] if logits.shape[1] == 1 else tuple_logits(logits)
 
-    def _logits_of(self, batches: list[Tensor]) -> Tensor:
+    @property
+    def _kinds(self) -> int:
+        return len((self.data.stacked_from or self.data).classes)
+
+    def _logits_by_channel(self, batches: list[Tensor]) -> Tensor:
+        """Return logits of shape (items, channels, kinds); one channel where none are stacked."""
         head = self.classifier.network.head
-        return torch.cat([head(self.classifier_features(batch)) for batch in batches])
+        features = [self.classifier_features(batch) for batch in batches]
+        return torch.cat(
+            [head(f.reshape(-1, WIDTH)).reshape(len(f), -1, self._kinds) for f in features]
+        )
+
+    def seen_shares(self) -> Tensor:
+        """Return each mode's share of real images as the classifier labels them."""
+        single = self.classifier.predicted
+        if self.data.stacked_from is None:
+            return single
+        return tuple_shares(single, self.data.items.shape[1])
 
     def mode_shares(self) -> Tensor | None:
-        """Return each mode's share of the data; None if the data have no modes."""
+        """Return each mode's share of the data; None if the data have no modes.
+
+        Of stacked images the one that they were drawn with: there may be more tuples than images.
+        """
         if self.data.labels is None:
             return None
+        single = self.data.stacked_from
+        if single is not None and single.labels is not None:
+            drawn_with = shares(single.labels, len(single.classes))
+            return tuple_shares(drawn_with, self.data.items.shape[1])
         return shares(self.data.labels, len(self.data.classes))
 
     def forget(self) -> None:

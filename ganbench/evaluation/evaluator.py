@@ -359,7 +359,7 @@ class Evaluator:
         expected = self._reference.shares
         if self._study.has_classifier and expected is not None:
             # Modes that the classifier never sees in real images are no generator's fault.
-            expected = self._study.classifier.predicted
+            expected = self._study.seen_shares()
         return None if expected is None else attainable_modes(expected, self._settings.samples)
 
 

@@ -1,5 +1,7 @@
 """The base class of data sets, and the data they give."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +53,11 @@ class Data:
         Of a mixture, whose modes are then counted by distance and not by a classifier.
     notes : tuple of str
         What the reader of a report should know, such as the number of files skipped.
+    stacked_from : Data or None
+        Labelled images of one channel, if each channel of an item is one of them, drawn by
+        itself and uniformly. There is then a class for every tuple of their classes, the last
+        channel's running fastest; the classifier is trained on them, and looks at each channel
+        alone; and a mode's share of the data is the product of its classes' shares.
     """
 
     name: str
@@ -59,6 +66,7 @@ class Data:
     classes: tuple[str, ...] = ()
     centres: Centres | None = None
     notes: tuple[str, ...] = field(default=())
+    stacked_from: Data | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -13,6 +13,8 @@ from ganbench.plugin.parameters import Parameters
 
 def can_classify(data: Data) -> tuple[bool, str]:
     """Say whether the study's classifier can be trained on the data, and if not, why."""
+    if data.stacked_from is not None:
+        return can_classify(data.stacked_from)
     if not data.is_image:
         return False, "a classifier takes images, and these are points"
     if data.labels is None:
@@ -53,8 +55,8 @@ class ExtractorContext(ABC):
     def classifier_features(self, images: Tensor) -> Tensor:
         """Return the penultimate features of the study's classifier, (items, 64), float32.
 
-        Trains the classifier on the study's labelled data on first use, or loads it from
-        the cache.
+        Of stacked images those of each channel, side by side: (items, channels · 64). Trains
+        the classifier on the study's labelled data on first use, or loads it from the cache.
 
         Raises
         ------
@@ -145,15 +147,17 @@ class MetricContext(ABC):
     def classifier_logits(self) -> Tensor | None:
         """Return the samples' class logits under the study's classifier, (items, classes).
 
-        None for data that ``can_classify`` does not take. The extractor may be another one.
+        None for data that ``can_classify`` does not take. The extractor may be another one. Of
+        stacked images, whose channels are independent: the sum of the channels' log-probabilities.
         """
 
     @abstractmethod
     def sample_modes(self) -> Tensor | None:
         """Return each sample's mode, int64 (items,), -1 for none; None without classes.
 
-        The classifier's label for images; for a mixture the nearest centre, if within
-        three standard deviations.
+        The classifier's label for images, for stacked ones the tuple of the channels' labels;
+        for a mixture the nearest centre, if within the radius that holds 98.89 % of a mode: in
+        the plane, three standard deviations.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""digits, ring and grid: the data sets that need no file."""
+"""digits, ring, grid and mixture: the data sets that need no file."""
 
 import math
 
@@ -116,3 +116,31 @@ def test_the_points_depend_on_their_seed_alone(host, tmp_path):
     assert torch.equal(torch.get_rng_state(), state)
     other = load_data("ring", {"samples": 100, "seed": 1}, host, tmp_path).items
     assert not torch.equal(other, first)
+
+
+def test_the_mixture_is_of_equal_gaussians_far_apart(host, tmp_path):
+    from scipy.stats import chi2
+
+    data = load_data("mixture", {"samples": 20_000}, host, tmp_path)
+    assert data.items.shape == (20_000, 64)
+    assert len(data.classes) == 10
+    assert torch.pdist(data.centres.points).min().item() == pytest.approx(2.0)
+    assert find_problem(data) is None
+    squares = ((data.items - data.centres.points[data.labels]).double() / 0.05).square().sum(dim=1)
+    for share in (0.1, 0.5, 0.9):
+        found = (squares <= chi2.ppf(share, 64)).double().mean().item()
+        assert found == pytest.approx(share, abs=5 * math.sqrt(share * (1 - share) / 20_000))
+    # The modes are far apart: the label is the nearest centre's.
+    assert torch.equal(torch.cdist(data.items, data.centres.points).argmin(dim=1), data.labels)
+    assert (data.labels.bincount() - 2000).abs().max() < 5 * math.sqrt(2000)
+
+
+def test_the_mixtures_places_depend_on_its_seed(host, tmp_path):
+    small = {"dimensions": 3, "modes": 4, "distance": 5.0, "samples": 50}
+    first, again, other = (
+        load_data("mixture", {**small, "seed": seed}, host, tmp_path) for seed in (1, 1, 2)
+    )
+    assert first.centres.points.shape == (4, 3)
+    assert torch.pdist(first.centres.points).min().item() == pytest.approx(5.0)
+    assert torch.equal(first.items, again.items)
+    assert not torch.equal(first.centres.points, other.centres.points)

@@ -4,10 +4,10 @@ import re
 
 import pytest
 from docs_page import DOCS
+from ganbench_plugins.metrics.modes import THRESHOLD
 
 from ganbench.config.model import Judgement
 from ganbench.evaluation import classifier, collapse, evaluator, modes, spread
-from ganbench.plugin import Host
 from ganbench.study import exploratory, paired, planning, search_records
 
 PAGE = " ".join((DOCS / "reading-a-report.md").read_text().split())
@@ -26,7 +26,8 @@ FACTS = [
     f"fewer than {collapse.PARTIAL_MODES:.0%} of the attainable modes, or diversity below "
     f"{collapse.PARTIAL_DIVERSITY:g}, or diversity within modes below "
     f"{collapse.PARTIAL_DIVERSITY:g};",
-    f"within {modes.HIGH_QUALITY:g} standard deviations",
+    f"within {modes.mode_radius(2):g} standard deviations",
+    f"within the radius that holds as much of a mode, {modes.HIGH_QUALITY:.1%}",
     f"at most {evaluator.SUBSET} items",
     f"fewer than {spread.MIN_PAIRS} pairs",
     f"the {classifier.WIDTH} inputs of its last layer",
@@ -53,7 +54,7 @@ def test_four_pairs_cannot_show_no_effect_and_five_can():
 
 
 def test_a_class_is_covered_at_the_share_that_is_told():
-    assert Host().find("metric", "modes").cls.Parameters().threshold == 0.1
+    assert THRESHOLD == 0.1
     assert "at least a tenth of its share of the data" in PAGE
 
 

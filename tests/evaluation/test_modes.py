@@ -1,14 +1,24 @@
+import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from ganbench_plugins.metrics.modes import covered_modes, kl_divergence
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi
 
 from ganbench.config.model import Component, Evaluation
+from ganbench.data.load import load_data
 from ganbench.evaluation.evaluator import Evaluator
-from ganbench.evaluation.modes import nearest_mode
+from ganbench.evaluation.modes import (
+    mode_radius,
+    nearest_mode,
+    tuple_index,
+    tuple_logits,
+    tuple_shares,
+)
 from ganbench.evaluation.spread import mean_distance, mean_distance_within
 from ganbench.plugin import Centres, Data
 
@@ -51,7 +61,10 @@ def test_kl_ignores_modes_absent_on_both_sides():
     assert kl_divergence(torch.tensor([1, 1]), torch.tensor([1, 0])) == math.inf
 
 
-@pytest.mark.parametrize(("kinds", "samples", "expected"), [(8, 2500, 0.0014), (25, 2500, 0.0049)])
+@pytest.mark.parametrize(
+    ("kinds", "samples", "expected"),
+    [(8, 2500, 0.0014), (25, 2500, 0.0049), (1000, 26_000, 0.0193)],
+)
 def test_a_perfect_generator_scores_its_finite_sample_kl(kinds, samples, expected):
     draws = torch.Generator().manual_seed(0)
     found = [
@@ -59,7 +72,7 @@ def test_a_perfect_generator_scores_its_finite_sample_kl(kinds, samples, expecte
             torch.randint(kinds, (samples,), generator=draws).bincount(minlength=kinds),
             torch.ones(kinds),
         )
-        for _ in range(400)
+        for _ in range(400 if kinds < 100 else 20)
     ]
     assert sum(found) / len(found) == pytest.approx(expected, rel=0.06)
 
@@ -76,6 +89,40 @@ def test_a_point_belongs_to_a_mode_within_three_deviations():
     centres = Centres(torch.tensor([[0.0, 0.0], [10.0, 0.0]]), 0.5)
     points = torch.tensor([[1.49, 0.0], [0.0, -1.51], [10.0, 1.49], [5.0, 0.0]])
     assert nearest_mode(points, centres).tolist() == [0, -1, 1, -1]
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 10, 64, 700])
+def test_the_radius_of_a_mode_holds_as_much_as_three_deviations_do_in_the_plane(dimensions):
+    radius = mode_radius(dimensions)
+    assert chi(dimensions).cdf(radius) == pytest.approx(1 - math.exp(-4.5), abs=1e-9)
+    if dimensions == 2:
+        assert radius == pytest.approx(3, abs=1e-12)
+
+
+def test_tuples_are_counted_with_the_last_channel_fastest():
+    labels = torch.tensor([[0, 0, 1], [1, 2, 3], [9, 9, 9]])
+    assert tuple_index(labels, 10).tolist() == [1, 123, 999]
+
+
+def test_tuples_have_the_product_of_their_channels_probabilities():
+    draws = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 4, generator=draws, dtype=torch.float64)
+    found = tuple_logits(logits).exp()
+    single = logits.softmax(dim=2)
+    expected = [
+        [
+            float(item[0, a] * item[1, b] * item[2, c])
+            for a, b, c in itertools.product(range(4), repeat=3)
+        ]
+        for item in single
+    ]
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
+    shares = tuple_shares(single[0, 0], 3)
+    expected = [
+        float(single[0, 0, a] * single[0, 0, b] * single[0, 0, c])
+        for a, b, c in itertools.product(range(4), repeat=3)
+    ]
+    np.testing.assert_allclose(shares.numpy(), expected, rtol=1e-12)
 
 
 def test_mean_distances_by_hand():
@@ -114,7 +161,34 @@ def test_a_ring_with_two_of_eight_modes_is_a_partial_collapse(ring_evaluator):
     assert figures["modes"] == 2
     assert figures["modes_share"] == 0.25
     assert figures["kl"] == pytest.approx(math.log(4), abs=0.01)
+    assert "forward_kl" not in figures  # infinite
     assert ring_evaluator.health(figures) == "partial collapse"
+
+
+def test_the_two_divergences_and_every_samples_are_what_the_counts_say(ring_evaluator):
+    centres = ring(8).centres.points
+    counts = [9, 1, 1, 1, 1, 1, 1, 1]
+    # Five more samples near mode 0, a deviation and a half outside its radius.
+    points = torch.cat([centres.repeat_interleave(torch.tensor(counts), 0), centres[:1] * 1.045])
+    figures = ring_evaluator.evaluate(torch.cat([points, points[-1:].repeat(4, 1)]))
+    share = 500 / 4000  # of each mode of the data
+    good = [n / 16 for n in counts]
+    everyone = [14 / 21] + [1 / 21] * 7
+    assert figures["kl"] == pytest.approx(sum(p * math.log(p / share) for p in good))
+    assert figures["forward_kl"] == pytest.approx(sum(share * math.log(share / p) for p in good))
+    assert figures["kl_nearest"] == pytest.approx(sum(p * math.log(p / share) for p in everyone))
+    assert figures["high_quality"] == pytest.approx(16 / 21)
+
+
+def test_a_perfect_model_in_64_dimensions_scores_as_in_the_plane(host, tmp_path):
+    data = load_data("mixture", {"samples": 4000}, host)
+    again = load_data("mixture", {"samples": 30_000}, host)
+    settings = Evaluation(extractor=Component(name="coordinates"), samples=2500)
+    measure = Evaluator(settings, data, host, torch.device("cpu"), tmp_path)
+    figures = measure.evaluate(again.items[4000:])
+    assert figures["modes"] == 10
+    assert figures["high_quality"] == pytest.approx(1 - math.exp(-4.5), abs=0.003)
+    assert measure.health(figures) == "healthy"
 
 
 def test_a_point_for_each_mode_is_a_partial_collapse(ring_evaluator):
