@@ -293,8 +293,8 @@ def results_of(archive: Archive, header: Header, records: Sequence[Record]) -> S
 def _trial(
     arm: str, seed: int, key: str, record: Record | None, pictures: Mapping[str, Path]
 ) -> TrialResult:
-    own = record.attributes if record is not None else {}
-    if record is None or not record.state.is_finished() or own.get("outcome") not in OUTCOMES:
+    own = record.ending if record is not None else {}
+    if record is None or own.get("outcome") not in OUTCOMES:
         return TrialResult(arm, seed, key, "pending")
     return TrialResult(
         arm=arm,

@@ -1,5 +1,6 @@
 """Work that a process has taken from the ledger."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,17 @@ class Claim:
     def title(self) -> str:
         """What is trained, as a reader knows it."""
         return self.arm if self.search is None else f"{self.arm}, tuning {self.index + 1}"
+
+    @property
+    def place(self) -> str:
+        """What the files of its configuration are called.
+
+        Two searches may be at the same configuration at once, and one search twice.
+        """
+        if self.search is None:
+            return self.key
+        search = hashlib.sha256(self.search.encode()).hexdigest()[:8]
+        return f"{self.key}-{search}-{self.index}"
 
 
 def claim_of(study: str, number: int, own: Mapping[str, Any]) -> Claim:

@@ -29,7 +29,7 @@ class Duplicates:
         trials : iterable of FrozenTrial
             All of the Optuna study.
         """
-        cell = _cell(own.user_attrs)
+        cell = cell_of(own.user_attrs)
         is_taken = False
         for trial in trials:
             if trial.number in self._read:
@@ -37,11 +37,12 @@ class Duplicates:
             if trial.state.is_finished():
                 self._read.add(trial.number)
                 if trial.state in ANSWERS:
-                    self._answered.add(_cell(trial.user_attrs))
-            elif trial.number < own.number and _cell(trial.user_attrs) == cell:
+                    self._answered.add(cell_of(trial.user_attrs))
+            elif trial.number < own.number and cell_of(trial.user_attrs) == cell:
                 is_taken = True
         return is_taken or cell in self._answered
 
 
-def _cell(attributes: Mapping[str, Any]) -> tuple[Any, ...]:
+def cell_of(attributes: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what the trials of one cell share, within an Optuna study."""
     return tuple(attributes.get(key) for key in ("key", "seed", "fingerprint", "index"))

@@ -57,8 +57,7 @@ def tally_of(records: Iterable[Record]) -> Tally:
     states: dict[tuple[object, ...], set[TrialState]] = {}
     for record in records:
         *trial, _ = record.address
-        outcome = record.attributes.get("outcome")
-        if outcome not in ("superseded", "not applicable"):
+        if record.state != TrialState.FAIL or record.ending.get("outcome") == "failed":
             states.setdefault(tuple(trial), set()).add(record.state)
     done = [seen for seen in states.values() if seen & set(ANSWERS)]
     rest = [seen for seen in states.values() if not seen & set(ANSWERS)]

@@ -2,32 +2,37 @@
 
 import math
 import os
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
-from optuna.study import StudyDirection
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from ganbench.study.answers import take_answers
 from ganbench.study.claim import Claim, claim_of
 from ganbench.study.definition import Definition
 from ganbench.study.duplicates import Duplicates
 from ganbench.study.journal import JOURNAL
-from ganbench.study.records import ANSWERS, STUDY, Cell, Ending, Record, read_records
+from ganbench.study.losses import TRIES, lost_for_good, times_lost
+from ganbench.study.own_studies import OwnStudies
+from ganbench.study.records import FAILURE, STUDY, Cell, Ending, Record, read_records
 from ganbench.study.storage import Address, Notice, close_storage, open_storage
-from ganbench.study.templates import adopted_trial, waiting_trial
+from ganbench.study.templates import BEGUN, adopted_trial, late_trial, next_trial, waiting_trial
 
 if TYPE_CHECKING:
     from ganbench.study.heart import Heart
 
-LOST = "lost"
-"""Attribute: how often a trial's worker was lost, how far the trial was then, and since when it
-had run: several machines may notice one loss at once, and then note the same."""
-TRIES = 3
-"""So many workers may be lost over one trial: then it is no accident."""
+
+@dataclass
+class _Unfiled:
+    """What a worker has to say of a trial since somebody else ended it."""
+
+    curve: dict[int, float] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 class Ledger:
@@ -42,6 +47,11 @@ class Ledger:
     On a storage that machines share nobody is in charge. Each lets what it wants wait, and
     where two let the same trial wait, the later of the two is put away when it is claimed. A
     running trial is nobody else's until its heart has stopped.
+
+    A trial is claimed once: its number in the storage is what a claim is known by. One that is
+    given up before its end, by its worker or by whoever misses a sign of life, has ended, and
+    another trial waits to go on with it. So nothing that an earlier owner says reaches a later
+    one's claim, on any storage, however late it is; except a result, which nobody throws away.
 
     Parameters
     ----------
@@ -75,13 +85,11 @@ class Ledger:
     ) -> None:
         self.definition = definition
         self._storage = open_storage(folder / JOURNAL, address, notice, hurry, patient)
-        self._studies: dict[str, int] = {}
-        self._study = self._open_study(definition.study_name)
+        self._studies = OwnStudies(self._storage, definition)
+        self._study = self._studies.open(definition.study_name)
         self._heart = self._listen(address)
-        self._own = frozenset((definition.study_name, *definition.searches))
         self._duplicates: defaultdict[int, Duplicates] = defaultdict(Duplicates)
-        self._claimed: set[int] = set()
-        self._lost: Counter[int] = Counter()
+        self._unfiled: defaultdict[int, _Unfiled] = defaultdict(_Unfiled)
 
     @property
     def shared(self) -> bool:
@@ -147,15 +155,16 @@ class Ledger:
             What is not answered yet: it waits, runs, or is still to be queued.
         """
         if self._heart is not None:
-            for number in self._heart.stopped(self._own_studies()):
+            for number in self._heart.stopped(self._studies.all()):
                 self.lose(number, "its worker gave no more sign of life")
         missing = {cell.address: cell for cell in cells}
         records = self.records() if records is None else records
-        self._answer(missing, records)
+        for cell, answer in take_answers(missing, records, self.definition.study_name):
+            self._add(cell, adopted_trial(self.definition, cell, answer))
         unanswered = list(missing.values())
         waiting = 0
         for record in records:
-            if record.study not in self._own or record.state.is_finished():
+            if record.study not in self._studies.names or record.state.is_finished():
                 continue
             wanted = missing.pop(record.address, None) is not None
             if record.state == TrialState.RUNNING and (self.shared or not orphans):
@@ -180,7 +189,7 @@ class Ledger:
         found = [
             record
             for record in self.records()
-            if record.study in self._own
+            if record.study in self._studies.names
             and record.state == TrialState.WAITING
             and record.attributes["key"] == key
             and fingerprint in (None, record.attributes["fingerprint"])
@@ -190,7 +199,8 @@ class Ledger:
     def claim(self, accept: Callable[[Mapping[str, Any]], bool] | None = None) -> Claim | None:
         """Take the first waiting trial, which then nobody else gets; None if none waits.
 
-        A search's come first: others wait for what they give.
+        A search's come first: others wait for what they give. Before others come those that
+        somebody has begun.
 
         Parameters
         ----------
@@ -199,11 +209,12 @@ class Ledger:
             machines of another kind.
         """
         for name in (*self.definition.searches, self.definition.study_name):
-            study = self._find_study(name)
+            study = self._studies.find(name)
             if study is None:
                 continue
             trials = self._storage.get_all_trials(study, deepcopy=False)
-            waiting = deque(trial for trial in trials if trial.state == TrialState.WAITING)
+            found = [trial for trial in trials if trial.state == TrialState.WAITING]
+            waiting = deque(sorted(found, key=lambda trial: BEGUN not in trial.user_attrs))
             while waiting:
                 trial = waiting.popleft()
                 own = trial.user_attrs
@@ -227,65 +238,87 @@ class Ledger:
             yield
 
     def lose(self, number: int, cause: str) -> Literal["waits", "failed", "had ended"]:
-        """Let a trial wait again whose worker was lost, unless it cost too many.
+        """Give up a trial whose worker was lost: another waits to go on, unless it cost too many.
 
-        On a shared storage whoever notices counts, and a trial that got on since it was lost
-        last is no killer: then it is counted anew.
+        On a shared storage several may notice, and only the first of them gives it up.
 
         Returns
         -------
         {"waits", "failed", "had ended"}
         """
-        if self._count_loss(number) < TRIES:
-            return "waits" if self.put_back(number) else "had ended"
-        return "failed" if self.fail(number, "failed", lost_for_good(cause)) else "had ended"
+        known = self._studies.standing(number)
+        if times_lost(known) < TRIES:
+            self._give_up(number, "lost", f"its worker was lost: {cause}")
+        elif self.fail(number, "failed", lost_for_good(cause)):
+            return "failed"
+        known = self._studies.standing(number)
+        return "had ended" if known.is_answered or known.has_failed else "waits"
 
     def put_back(self, number: int) -> bool:
-        """Let a running trial wait again; False if it had ended."""
-        return self._end(number, {}, TrialState.WAITING)
+        """Give up a running trial, and let another wait to go on; False if it had ended."""
+        return self._give_up(number, "put back", "its worker was asked to stop")
 
     def note(self, number: int, step: int, value: float | None) -> bool:
-        """Record the primary figure at a step; False if the trial is seen to have ended."""
+        """Record the primary figure at a step; False if the trial's result is seen to be there.
+
+        A worker that was only taken for lost goes on until then: who is first is welcome.
+        """
         if value is None or not math.isfinite(value):
             return True
-        return self._update(self._storage.set_trial_intermediate_value, number, step, value)
+        if self._update(self._storage.set_trial_intermediate_value, number, step, value):
+            return True
+        self._unfiled[number].curve[step] = value
+        return not self._studies.standing(number).is_answered
 
     def remember(self, number: int, notes: Mapping[str, Any]) -> None:
         """Keep what Optuna's pruner must find again with a trial."""
         for key, value in notes.items():
-            self._update(self._storage.set_trial_system_attr, number, key, value)
+            if not self._update(self._storage.set_trial_system_attr, number, key, value):
+                self._unfiled[number].notes[key] = value
 
     def finish(self, number: int, ending: Ending) -> bool:
-        """Record a trial's end; False if it had ended already, which then stands.
+        """Record a trial's result; False if there was one already, which then stands.
 
-        It may have been put back meanwhile, because its worker was taken for lost.
+        If the trial was given up meanwhile, because its worker was taken for lost, the result
+        becomes a trial of its own, and those that wait or run for the same one are put away.
         """
-        state = TrialState.PRUNED if ending.outcome == "pruned" else TrialState.COMPLETE
-        return self._end(number, ending.attributes(), state, ending.values)
+        if self._end(number, ending.attributes(), ending.state, ending.values):
+            return True
+        known = self._studies.standing(number)
+        if known.is_answered:
+            return False
+        unfiled = self._unfiled[number]
+        late = late_trial(known.own, ending, unfiled.curve, unfiled.notes)
+        self._storage.create_new_trial(known.study, late)
+        for trial in known.trials:
+            if not trial.state.is_finished():
+                self.fail(trial._trial_id, "superseded", "its result came late, from another")
+        return True
 
     def fail(
         self, number: int, outcome: str, error: str, details: Mapping[str, Any] | None = None
     ) -> bool:
-        """Record why a trial failed; False if it had ended already, which then stands."""
-        attributes = {"outcome": outcome, "error": error, "details": dict(details or {})}
-        return self._end(number, attributes, TrialState.FAIL)
+        """Record why a trial has no result; False if it had ended already, which then stands."""
+        failure = {"outcome": outcome, "error": error, "details": dict(details or {})}
+        return self._end(number, {FAILURE: failure}, TrialState.FAIL)
+
+    def _give_up(self, number: int, outcome: str, error: str) -> bool:
+        """End a trial, and let another wait to go on with it; False if it had ended."""
+        if not self.fail(number, outcome, error):
+            return False
+        known = self._studies.standing(number)
+        self._storage.create_new_trial(known.study, next_trial(known.own))
+        return True
 
     def _take(self, number: int) -> bool:
         """Turn a waiting trial into a running one of this process."""
         if self._heart is not None:
             # First, so that a kill at any moment leaves a trial that has been heard of.
             self._heart.beat(number)
-        elif number in self._claimed:
-            # A journal recognises a grant by the last trial that this process ran, so
-            # one that it has had before could seem granted when another process has it.
-            return False
         try:
-            granted = self._storage.set_trial_state_values(number, state=TrialState.RUNNING)
+            return self._storage.set_trial_state_values(number, state=TrialState.RUNNING)
         except UpdateFinishedTrialError:
             return False
-        if granted:
-            self._claimed.add(number)
-        return granted
 
     def _is_duplicate(self, study: int, own: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
         """Put a trial away if its cell is answered, or an earlier trial's to answer.
@@ -300,20 +333,6 @@ class Ledger:
         self.fail(own._trial_id, "superseded", "another trial answers the same cell")
         return True
 
-    def _count_loss(self, number: int) -> int:
-        if not self.shared:
-            self._lost[number] += 1
-            return self._lost[number]
-        trial = self._storage.get_trial(number)
-        before = trial.user_attrs.get(LOST, {"times": 0, "measured": 0, "ran since": None})
-        measured, since = len(trial.intermediate_values), str(trial.datetime_start)
-        if since == before["ran since"]:
-            return int(before["times"])
-        losses = 1 if measured > before["measured"] else int(before["times"]) + 1
-        now = {"times": losses, "measured": measured, "ran since": since}
-        self._update(self._storage.set_trial_user_attr, number, LOST, now)
-        return losses
-
     def _end(
         self,
         number: int,
@@ -327,64 +346,22 @@ class Ledger:
         return self._update(self._storage.set_trial_state_values, number, state, values)
 
     def _update(self, method: Any, number: int, *arguments: Any) -> bool:
-        """Change a trial unless it has ended: the first complete result stands."""
+        """Change a trial unless it has ended."""
         try:
             method(number, *arguments)
         except UpdateFinishedTrialError:
             return False
         return True
 
-    def _answer(self, missing: dict[tuple[Any, ...], Cell], records: Sequence[Record]) -> None:
-        """Take away the cells that are answered, adopting what answers one elsewhere."""
-        own = self.definition.study_name
-        answers = [record for record in records if record.state in ANSWERS]
-        here = {record.address for record in answers if record.index is not None}
-        here |= {record.address for record in answers if record.study == own}
-        known = {(record.study, *record.identity): record for record in reversed(answers)}
-        for record in answers:
-            cell = missing.pop(record.address, None)
-            if cell is not None and record.address not in here:
-                self._add(cell, adopted_trial(self.definition, cell, record))
-        # A search may propose the same configuration twice: the first answers the second.
-        for address, cell in list(missing.items()):
-            first = known.get((cell.draw.search, *cell.identity)) if cell.draw else None
-            if first is not None:
-                self._add(cell, adopted_trial(self.definition, cell, first))
-                del missing[address]
-
     def _add(self, cell: Cell, trial: FrozenTrial) -> None:
         study = self._study
         if cell.draw is not None:
-            study = self._open_study(cell.draw.search, cell.draw.objectives)
+            study = self._studies.open(cell.draw.search, cell.draw.objectives)
         self._storage.create_new_trial(study, trial)
 
     def _id(self, record: Record) -> int:
         study = self._storage.get_study_id_from_name(record.study)
         return self._storage.get_trial_id_from_study_id_trial_number(study, record.number)
-
-    def _find_study(self, name: str) -> int | None:
-        try:
-            if name not in self._studies:
-                self._studies[name] = self._storage.get_study_id_from_name(name)
-        except KeyError:
-            return None
-        return self._studies[name]
-
-    def _open_study(self, name: str, objectives: int = 1) -> int:
-        if name in self._studies:
-            return self._studies[name]
-        if self._find_study(name) is None:
-            with suppress(DuplicatedStudyError):  # somebody was faster
-                self._storage.create_new_study([StudyDirection.MINIMIZE] * objectives, name)
-        study = self._storage.get_study_id_from_name(name)
-        if STUDY not in self._storage.get_study_user_attrs(study):
-            self._storage.set_study_user_attr(study, STUDY, self.definition.name)
-        self._studies[name] = study
-        return study
-
-    def _own_studies(self) -> list[int]:
-        studies = [self._find_study(name) for name in sorted(self._own)]
-        return [study for study in studies if study is not None]
 
     def _listen(self, address: Address | None) -> "Heart | None":
         if address is None:
@@ -392,8 +369,3 @@ class Ledger:
         from ganbench.study.heart import Heart
 
         return Heart(self._storage, address)
-
-
-def lost_for_good(cause: str) -> str:
-    """Return what is said of a trial that cost ``TRIES`` workers."""
-    return f"its worker was lost {TRIES} times, the last time {cause}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ganbench.study.ledger import lost_for_good
+from ganbench.study.losses import lost_for_good
 from ganbench.study.messages import Ended
 from ganbench.study.monitor import RunningTrial, State
 

@@ -14,6 +14,11 @@ STUDY = "study"
 """Attribute of an Optuna study: the name of the study file that it belongs to."""
 ANSWERS = (TrialState.COMPLETE, TrialState.PRUNED)
 """States of trials that have a result."""
+CELL = ("arm", "seed", "key", "fingerprint", "config", "index")
+"""Attributes that a trial carries from the moment it waits."""
+FAILURE = "failure"
+"""Attribute of a trial without a result: its outcome, the error, and more. It is apart from a
+result's, for another machine may give a trial up while its worker is recording one."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,11 @@ class Ending:
     second: float | None = None
 
     @property
+    def state(self) -> TrialState:
+        """What it is to Optuna."""
+        return TrialState.PRUNED if self.outcome == "pruned" else TrialState.COMPLETE
+
+    @property
     def values(self) -> list[float]:
         """What Optuna is to minimise."""
         return [self.value] if self.second is None else [self.value, self.second]
@@ -200,9 +210,30 @@ class Record:
         return self.study, self.index, *self.identity
 
     @property
+    def ending(self) -> Mapping[str, Any]:
+        """What was noted of its end: ``outcome``, ``error``, ``details``, and a result's figures.
+
+        Empty of a trial that has not ended. The outcome of one without a result is "failed" or
+        "not applicable"; or, where another trial stands for its cell, "lost", "put back" or
+        "superseded".
+        """
+        if self.state in ANSWERS:
+            return self.attributes
+        if self.state != TrialState.FAIL:
+            return {}
+        failure: Mapping[str, Any] = self.attributes.get(FAILURE, self.attributes)
+        return failure
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended without a result, and no other trial stands for it."""
+        ended_so = self.ending.get("outcome") in ("failed", "not applicable")
+        return self.state == TrialState.FAIL and ended_so
+
+    @property
     def evaluations(self) -> tuple[EvaluationPoint, ...]:
-        """The evaluations of a trial that ended."""
-        return tuple(EvaluationPoint(**point) for point in self.attributes.get("evaluations", ()))
+        """The evaluations of a trial that has a result."""
+        return tuple(EvaluationPoint(**point) for point in self.ending.get("evaluations", ()))
 
 
 def read_records(
@@ -248,9 +279,7 @@ def failures(
     return {
         address: record
         for address, record in _chosen(records).items()
-        if record.state == TrialState.FAIL
-        and record.attributes.get("outcome") in ("failed", "not applicable")
-        and (record.study, record.number) not in forgiven
+        if record.has_failed and (record.study, record.number) not in forgiven
     }
 
 
@@ -279,9 +308,9 @@ def not_applicable(
     """
     found = [(cell.key, failed[cell.address]) for cell in wanted if cell.address in failed]
     return {
-        key: record.attributes["error"]
+        key: record.ending["error"]
         for key, record in found
-        if record.attributes["outcome"] == "not applicable"
+        if record.ending["outcome"] == "not applicable"
     }
 
 

@@ -30,7 +30,7 @@ from optuna.pruners import (
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from ganbench.study.records import Ending, Record
+from ganbench.study.records import ANSWERS, Ending, Record
 
 REDUCTION = 3
 """Successive halving keeps one in so many."""
@@ -125,7 +125,7 @@ class Tried:
     @property
     def steps(self) -> int:
         """Steps trained, over all seeds."""
-        return sum(int(one.attributes.get("steps", 0)) for one in self.records.values())
+        return sum(int(one.ending.get("steps", 0)) for one in self.records.values())
 
 
 def tried(rules: Rules, records: Iterable[Record]) -> dict[int, Tried]:
@@ -163,13 +163,21 @@ def sampling_study(rules: Rules, before: Sequence[Tried], attempt: int = 0) -> o
 
 
 def prune(
-    rules: Rules, index: int, seed: int, step: int, records: Iterable[Record]
+    rules: Rules, index: int, seed: int, curve: Mapping[int, float], records: Iterable[Record]
 ) -> tuple[bool, dict[str, Any]]:
     """Ask Optuna's pruner about a trial that runs, after a step at which it was measured.
 
     Its rivals are the configurations that it was drawn from, at the same seed. The pruner is
-    asked anew about every step so far: a trial whose worker was lost may have been measured
-    beyond this step before, or given up at it without that being recorded.
+    asked anew about every step so far: a trial that goes on after its worker was lost is one that
+    the pruner has not seen.
+
+    Parameters
+    ----------
+    rules : Rules
+    index, seed : int
+    curve : mapping of int to float
+        The primary figure of the trial at each step so far.
+    records : iterable of Record
 
     Returns
     -------
@@ -179,14 +187,13 @@ def prune(
         What the pruner wants to find again with it.
     """
     known = tried(rules, records)
-    own = known[index].records[seed].trial
     study = _study(rules, RandomSampler())
     for place in range(index):
         rival = known[place].records.get(seed) if place in known else None
         study.add_trial(_rival(rival if place <= index - rules.ahead else None))
     trial, given_up = study.ask(), False
-    for place in sorted(at for at in own.intermediate_values if at <= step):
-        trial.report(own.intermediate_values[place], place)
+    for step in sorted(curve):
+        trial.report(curve[step], step)
         given_up = trial.should_prune()
     return given_up, dict(study.trials[-1].system_attrs)
 
@@ -230,10 +237,10 @@ def _tried(rules: Rules, index: int, places: dict[int, Record]) -> Tried:
         if record is None or not has_ended(record):
             break
         ended[seed] = record
-        outcome = record.attributes["outcome"]
+        outcome = record.ending["outcome"]
         if outcome != "complete":
             state = outcome if outcome in ("diverged", "pruned") else "failed"
-            reason = record.attributes.get("error")
+            reason = record.ending.get("error")
             break
     else:
         state = "complete"
@@ -249,9 +256,7 @@ def _tried(rules: Rules, index: int, places: dict[int, Record]) -> Tried:
 
 def has_ended(record: Record) -> bool:
     """Return whether a search's trial has come to an end that stands."""
-    if record.state in (TrialState.COMPLETE, TrialState.PRUNED):
-        return True
-    return record.state == TrialState.FAIL and record.attributes.get("outcome") != "superseded"
+    return record.state in ANSWERS or record.has_failed
 
 
 def _rank(record: Record) -> int:

@@ -15,7 +15,8 @@ from ganbench.study.design import Arm
 from ganbench.study.heading import heading, keep_sheet
 from ganbench.study.interrupts import Interrupts
 from ganbench.study.journal import JournalFile
-from ganbench.study.ledger import TRIES, Ledger
+from ganbench.study.ledger import Ledger
+from ganbench.study.losses import TRIES
 from ganbench.study.messages import (
     Broken,
     Ended,

@@ -185,9 +185,8 @@ class _Worker:
             seed=claim.seed,
             config=config.model_dump(mode="json"),
         )
-        watcher = _Watcher(self, claim)
-        if measured.points:
-            watcher.latest = measured.points[-1]
+        watcher = _Watcher(self, claim, measured.points)
+        watcher.catch_up()
         ending = attempt(trial, measured, self.evaluator, config.evaluation, kept, watcher)
         self.link.check()
         # One that diverged stopped at a step that depends on how its training was sliced.
@@ -196,7 +195,7 @@ class _Worker:
             Album(self.archive, claim, self.link.notice).keep(trial, self.data)
         return ending
 
-    def prune(self, claim: Claim, point: EvaluationPoint) -> None:
+    def prune(self, claim: Claim, curve: Mapping[int, float], step: int) -> None:
         """Give a search's trial up if its pruner says so.
 
         Raises
@@ -205,19 +204,16 @@ class _Worker:
             If so.
         """
         rules = self.job.searches[str(claim.search)]
-        measured = point.figures.get(self.job.evaluation.primary)
-        if rules.pruner == "none" or point.step >= rules.steps or measured is None:
+        if rules.pruner == "none" or step >= rules.steps or step not in curve:
             return
         records = self.ledger.records(claim.search)
-        given_up, notes = prune(rules, claim.index, claim.seed, point.step, records)
+        given_up, notes = prune(rules, claim.index, claim.seed, curve, records)
         self.ledger.remember(claim.number, notes)
         if given_up:
             raise PrunedError
 
     def _checkpoint(self, claim: Claim) -> Checkpoint:
-        # Two searches may be at the same configuration at once.
-        place = claim.key if claim.search is None else f"{claim.key}-{claim.number}"
-        path = self.archive.checkpoint(place, claim.seed)
+        path = self.archive.checkpoint(claim.place, claim.seed)
         return Checkpoint(path, claim.fingerprint, self.link.notice)
 
     def _fail(self, claim: Claim, error: Exception, began: float) -> None:
@@ -225,7 +221,9 @@ class _Worker:
         text = failure(error)
         lines = "".join(traceback.format_exception(first_cause(error), chain=False)).splitlines()
         details = {"traceback": "\n".join(lines[-TRACEBACK_LINES:])}
-        self.ledger.fail(claim.number, "failed", text, details)
+        if not self.ledger.fail(claim.number, "failed", text, details):
+            self.link.send(Overtaken(claim.number))  # it is another worker's by now
+            return
         self._ended(claim, "failed", 0, None, began, text, kind_of(error))
 
     def _ended(
@@ -258,11 +256,15 @@ class _Worker:
 class _Watcher:
     """Passes on what a trial does: to the supervisor, the ledger and the plugins' observers."""
 
-    def __init__(self, worker: _Worker, claim: Claim) -> None:
-        self._worker, self._claim = worker, claim
+    def __init__(self, worker: _Worker, claim: Claim, points: list[EvaluationPoint]) -> None:
+        self._worker, self._claim, self._points = worker, claim, points
         self._primary = worker.job.evaluation.primary
         self._sent = 0.0
-        self.latest: EvaluationPoint | None = None
+
+    def catch_up(self) -> None:
+        """Record what was measured before the checkpoint, which stands with another trial."""
+        for point in self._points:
+            self._note(point)
 
     def training(self, trial: Trial, steps_per_second: float) -> bool:
         if time.monotonic() - self._sent >= PULSE_SECONDS:
@@ -273,12 +275,9 @@ class _Watcher:
         self._send(trial.step, 0.0, "evaluating")
 
     def evaluated(self, point: EvaluationPoint) -> None:
-        self.latest = point
         claim = self._claim
         self._worker.link.check()
-        figure = point.figures.get(self._primary)
-        if not self._worker.ledger.note(claim.number, point.step, figure):
-            raise _OvertakenError
+        self._note(point)
         self._worker.observers.notify(
             "on_evaluation",
             arm=claim.title,
@@ -287,12 +286,20 @@ class _Watcher:
             figures=point.figures,
         )
         if claim.search is not None:
-            self._worker.prune(claim, point)
+            curve = {one.step: one.figures.get(self._primary) for one in self._points}
+            known = {step: value for step, value in curve.items() if value is not None}
+            self._worker.prune(claim, known, point.step)
+
+    def _note(self, point: EvaluationPoint) -> None:
+        figure = point.figures.get(self._primary)
+        if not self._worker.ledger.note(self._claim.number, point.step, figure):
+            raise _OvertakenError
 
     def _send(self, step: int, steps_per_second: float, state: Any) -> None:
         self._sent = time.monotonic()
-        figure = self.latest.figures.get(self._primary) if self.latest else None
-        health = self.latest.health if self.latest else None
+        latest = self._points[-1] if self._points else None
+        figure = latest.figures.get(self._primary) if latest else None
+        health = latest.health if latest else None
         self._worker.link.send(Pulse(step, steps_per_second, state, figure, health))
 
 

@@ -135,11 +135,13 @@ def test_orphans_wait_again_and_unwanted_trials_do_not(tmp_path):
     after = Ledger(tmp_path, TWO_ARMS)
     after.queue(cells(TWO_ARMS, seeds=(0,)))
     assert states(after) == [
-        ("baseline", "WAITING"),
+        ("baseline", "FAIL"),
         ("other", "WAITING"),
         ("baseline", "FAIL"),
         ("other", "FAIL"),
+        ("baseline", "WAITING"),
     ]
+    assert after.claim().arm == "baseline"  # what was begun comes first
 
 
 def test_no_more_trials_wait_than_the_window_lets_in(tmp_path):

@@ -120,8 +120,7 @@ def test_a_study_comes_through_a_lost_machine_a_restart_and_a_cut_network_bit_fo
     assert table(read_results(together.report, together.storage)) == undisturbed
     assert sorted(outcomes(read_results(together.report, together.storage))) == COMPLETE
     trials = trials_of(url)
-    losses = [trial.user_attrs["lost"]["times"] for trial in trials if "lost" in trial.user_attrs]
-    assert max(losses) >= 1
+    assert "lost" in {trial.user_attrs.get("failure", {}).get("outcome") for trial in trials}
     assert monitor.states[-1].done == monitor.states[-1].total == 4
 
 

@@ -283,11 +283,12 @@ def run_with_pruner(found):
         if claim is None:
             return pruned
         final = objective(claim.config, claim.seed)
-        outcome, step = "complete", 8
+        outcome, step, curve = "complete", 8, {}
         for at in (2, 4, 6):
-            found.ledger.note(claim.number, at, final * (10 - at))
+            curve[at] = final * (10 - at)
+            found.ledger.note(claim.number, at, curve[at])
             records = found.ledger.records(claim.search)
-            stop, notes = prune(found.search.rules, claim.index, claim.seed, at, records)
+            stop, notes = prune(found.search.rules, claim.index, claim.seed, curve, records)
             found.ledger.remember(claim.number, notes)
             if stop:
                 outcome, step = "pruned", at
@@ -344,18 +345,24 @@ def test_a_worker_that_dies_as_it_gives_a_trial_up_changes_nothing(play, pruner)
         if claim is None:
             break
         final = objective(claim.config, claim.seed)
+        curve = {}
         for at in (2, 4, 6, 8):
-            found.ledger.note(claim.number, at, crossing(final, at))
+            curve[at] = crossing(final, at)
+            found.ledger.note(claim.number, at, curve[at])
             records = found.ledger.records(claim.search)
-            stop, notes = prune(rules, claim.index, claim.seed, at, records)
+            stop, notes = prune(rules, claim.index, claim.seed, curve, records)
             found.ledger.remember(claim.number, notes)
             if stop:  # the worker is gone here; another one measures the same again
                 died.append(at)
+                assert found.ledger.lose(claim.number, "killed") == "waits"
+                claim = found.ledger.claim()
                 # Perhaps from the first step on, its checkpoint being on a machine that is gone.
+                curve = {}
                 for again in range(2, at + 1, 2):
-                    found.ledger.note(claim.number, again, crossing(final, again))
+                    curve[again] = crossing(final, again)
+                    found.ledger.note(claim.number, again, curve[again])
                     records = found.ledger.records(claim.search)
-                    stops = prune(rules, claim.index, claim.seed, again, records)[0]
+                    stops = prune(rules, claim.index, claim.seed, curve, records)[0]
                     assert stops == (again == at)
                 break
         outcome = "pruned" if stop else "complete"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 from test_ledger import LEVELS, THREE_ARMS, TWO_ARMS, cells, ending, states
 
 from ganbench.plugin import GanbenchError
@@ -49,7 +50,7 @@ def look_until_stopped(ledger, wanted):
 class Bare:
     """An ending of which nothing is noted."""
 
-    outcome, values = "complete", [1.5]
+    state, values = TrialState.COMPLETE, [1.5]
 
     def attributes(self):
         return {}
@@ -122,9 +123,9 @@ def test_a_trial_whose_machine_is_gone_waits_again_and_a_late_result_is_welcome(
     one.queue(wanted)
     first = one.claim()  # and nothing more is heard of it
     look_until_stopped(other, wanted)
-    assert states(other)[0] == ("baseline", "WAITING")
+    assert states(other)[-1] == ("baseline", "WAITING")
     again = other.claim()
-    assert again == first
+    assert (again.arm, again.seed) == (first.arm, first.seed)
     assert one.finish(first.number, ending(1.5))  # it was only slow
     assert not other.note(again.number, 8, 2.0)  # and the other hears of it
     assert not other.finish(again.number, ending(9.0))
@@ -142,8 +143,8 @@ def test_a_trial_that_costs_three_workers_fails_unless_it_got_on_between(machine
             ledger.note(claim.number, step, 3.0)
         fates.append(ledger.lose(claim.number, "killed"))
     assert fates == ["waits"] * 4 + ["failed"]
-    attributes = ledger.records()[0].attributes
-    assert attributes["error"] == "its worker was lost 3 times, the last time killed"
+    failed = ledger.records()[-1]
+    assert failed.ending["error"] == "its worker was lost 3 times, the last time killed"
 
 
 def test_a_loss_that_several_machines_notice_at_once_is_counted_once(machine):
