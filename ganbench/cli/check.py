@@ -107,7 +107,7 @@ def _select(host: "Host", plugin: str, is_file: bool, only: str | None) -> "list
     """
     from ganbench.config.problems import suggest
     from ganbench.plugin import GanbenchError
-    from ganbench.plugin.host import BASES
+    from ganbench.plugin.kinds import BASES
     from ganbench.testing.kinds import CONTRACTS
 
     every = [registered for kind in BASES for registered in host.all(kind)]
@@ -137,7 +137,7 @@ def _select(host: "Host", plugin: str, is_file: bool, only: str | None) -> "list
 
 def _uninstalled(host: "Host") -> tuple[type[Any], ...]:
     """Return the plugin classes that come from files."""
-    from ganbench.plugin.host import BASES
+    from ganbench.plugin.kinds import BASES
 
     files = {str(file) for file in host.files}
     every = [registered for kind in BASES for registered in host.all(kind)]

@@ -27,6 +27,7 @@ from ganbench.plugin import (
     ExtractorContext,
     MetricContext,
     Progress,
+    TrainedDiscriminator,
     can_classify,
 )
 
@@ -194,6 +195,8 @@ class SampleContext(MetricContext):
     batches : list of Tensor
         The samples, in the batches that they were measured in.
     features : Tensor, shape (items, width), float32
+    discriminator : callable () -> TrainedDiscriminator, optional
+        Of the trial whose samples these are.
     """
 
     def __init__(
@@ -203,12 +206,22 @@ class SampleContext(MetricContext):
         extractor: Extractor,
         batches: list[Tensor],
         features: Tensor,
+        discriminator: Callable[[], TrainedDiscriminator] | None = None,
     ) -> None:
         self.data = study.data
         self.samples = torch.cat(batches)
         self.features = features
         self._study, self._reference = study, reference
         self._extractor, self._batches = extractor, batches
+        self._make_discriminator = discriminator
+
+    @cached_property
+    def _discriminator(self) -> TrainedDiscriminator | None:
+        return None if self._make_discriminator is None else self._make_discriminator()
+
+    def discriminator(self) -> TrainedDiscriminator | None:
+        """Return copies of the trial's discriminator, made on first use."""
+        return self._discriminator
 
     @cached_property
     def _modes(self) -> Tensor | None:

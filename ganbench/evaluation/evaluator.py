@@ -1,32 +1,34 @@
 """Measures samples against the data, and says exactly how."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
-from ganbench.config.model import Component, Evaluation
+from ganbench.config.model import Evaluation
 from ganbench.evaluation.cache import cache_key, load_if_sound, save_atomically
+from ganbench.evaluation.choosing import EvaluationError, create, create_fitting
 from ganbench.evaluation.collapse import Health, describe, judge
 from ganbench.evaluation.context import Reference, SampleContext, StudyContext
 from ganbench.evaluation.frechet import Moments, moments
 from ganbench.evaluation.modes import attainable_modes
 from ganbench.evaluation.protocol import describe_protocol
-from ganbench.plugin import Data, Extractor, GanbenchError, Host, Kind, Metric, Progress
-from ganbench.plugin.parameters import describe_invalid
+from ganbench.plugin import (
+    Data,
+    Extractor,
+    Host,
+    Metric,
+    Progress,
+    TrainedDiscriminator,
+)
 
 SUBSET = 500
 """Items whose pairwise distances are taken."""
 REFERENCE_VERSION = 1
 """Raised when reference statistics are computed otherwise: part of their cache's key."""
-
-
-class EvaluationError(GanbenchError):
-    """An evaluation that cannot be done on these data; the message says what can."""
 
 
 class Evaluator:
@@ -77,7 +79,7 @@ class Evaluator:
         self._settings, self._data, self._host = settings, data, host
         if len(data.items) < 2:
             raise EvaluationError(f"{data.name}: has {len(data.items)} items, expected 2 or more")
-        self._extractor: Extractor = self._create_fitting("extractor", settings.extractor)
+        self._extractor: Extractor = create_fitting("extractor", settings.extractor, data, host)
         self._left_out: dict[str, str] = {}
         self._drawn: Tensor | None = None
         self._metrics = self._create_metrics()
@@ -104,13 +106,23 @@ class Evaluator:
             self._count_drawn(),
         )
 
-    def evaluate(self, samples: Tensor) -> dict[str, float]:
+    def evaluate(
+        self,
+        samples: Tensor,
+        final: bool = False,
+        discriminator: Callable[[], TrainedDiscriminator] | None = None,
+    ) -> dict[str, float]:
         """Return all metrics' figures; the same samples give the same figures.
 
         Parameters
         ----------
         samples : Tensor, shape (items, *shape)
             uint8 images, or points; two or more.
+        final : bool
+            Whether it is a trial's last evaluation: then those metrics are computed too that
+            are computed nowhere else.
+        discriminator : callable () -> TrainedDiscriminator, optional
+            Gives the trial's, if a metric asks for it.
 
         Raises
         ------
@@ -128,7 +140,7 @@ class Evaluator:
             raise ValueError("non-finite samples")
         batches = self._split(samples)
         with torch.no_grad():
-            return self._measure(batches, self._features(batches))
+            return self._measure(batches, self._features(batches), final, discriminator)
 
     def health(self, figures: Mapping[str, float]) -> Health:
         """Return the state that the figures of an evaluation show.
@@ -138,48 +150,12 @@ class Evaluator:
         measured = {key: value for key, value in figures.items() if key in self.metric_notes}
         return judge(measured, self._attainable)
 
-    def _create(self, kind: Kind, component: Component) -> Any:
-        try:
-            plugin = self._host.create(kind, component.name, component.parameters)
-        except ValidationError as error:
-            raise EvaluationError(
-                f"the {kind} {component.name!r} does not take these parameters: "
-                f"{describe_invalid(error)}"
-            ) from None
-        return plugin
-
-    def _create_fitting(self, kind: Kind, component: Component) -> Any:
-        plugin = self._create(kind, component)
-        fits, reason = plugin.applies(self._data)
-        if not fits:
-            raise EvaluationError(
-                f"evaluation: the {kind} {component.name!r} does not apply to "
-                f"{self._data.name}: {reason}; {self._alternatives(kind)}"
-            )
-        return plugin
-
-    def _alternatives(self, kind: Kind) -> str:
-        fitting = []
-        for other in self._host.all(kind):
-            try:
-                plugin = self._host.create(kind, other.name)
-            except ValidationError:
-                continue
-            if plugin.applies(self._data)[0]:
-                fitting.append(other.name)
-        if not fitting:
-            return f"no {kind} does"
-        if kind == "extractor":
-            choices = " or ".join(f"`extractor: {name}`" for name in fitting)
-            return f"write {choices} in the study's evaluation"
-        return "those that do: " + ", ".join(fitting)
-
     def _create_metrics(self) -> list[Metric]:
         automatic = self._settings.metrics == "auto"
         metrics: list[Metric] = []
         for component in self._settings.candidates:
             if not automatic:
-                metric = self._create_fitting("metric", component)
+                metric = create_fitting("metric", component, self._data, self._host)
                 named = self._settings.extractor.name
                 if metric.extractors and named not in metric.extractors:
                     raise EvaluationError(
@@ -188,7 +164,7 @@ class Evaluator:
                     )
                 metrics.append(metric)
                 continue
-            metric = self._create("metric", component)
+            metric = create("metric", component, self._host)
             fits, reason = metric.applies(self._data)
             if fits:
                 metrics.append(metric)
@@ -324,10 +300,19 @@ class Evaluator:
                     self._study.progress(f"{label} features", done, total)
         return torch.cat(parts)
 
-    def _measure(self, batches: list[Tensor], features: Tensor) -> dict[str, float]:
-        context = SampleContext(self._study, self._reference, self._extractor, batches, features)
+    def _measure(
+        self,
+        batches: list[Tensor],
+        features: Tensor,
+        final: bool = True,
+        discriminator: Callable[[], TrainedDiscriminator] | None = None,
+    ) -> dict[str, float]:
+        context = SampleContext(
+            self._study, self._reference, self._extractor, batches, features, discriminator
+        )
+        asked = [metric for metric in self._metrics if final or not metric.final_only]
         try:
-            given = [(metric, metric.compute(context)) for metric in self._metrics]
+            given = [(metric, metric.compute(context)) for metric in asked]
         finally:
             self._study.forget()
         for metric, figures in given:

@@ -20,7 +20,8 @@ from ganbench.plugin.dataset import (
 )
 from ganbench.plugin.errors import GanbenchError
 from ganbench.plugin.hookspecs import hookimpl
-from ganbench.plugin.host import Host, Kind, PluginError, Registered, UnknownPluginError
+from ganbench.plugin.host import Host, PluginError, Registered, UnknownPluginError
+from ganbench.plugin.kinds import Kind
 from ganbench.plugin.latent import Categorical, Code, LatentSpec, Uniform
 from ganbench.plugin.launcher import Launcher, LauncherParameters, WorkerStatus
 from ganbench.plugin.metric import (
@@ -32,6 +33,7 @@ from ganbench.plugin.metric import (
     MetricParameters,
     can_classify,
 )
+from ganbench.plugin.networks import TrainedDiscriminator
 from ganbench.plugin.objective import Objective, ObjectiveParameters
 from ganbench.plugin.parameters import Annotated, Field, Parameters, Search, search_ranges
 from ganbench.plugin.picture import Picture, Sampler
@@ -101,6 +103,7 @@ __all__ = [
     "Sampler",
     "Search",
     "Stage",
+    "TrainedDiscriminator",
     "TrainingSpec",
     "Trick",
     "TrickModule",

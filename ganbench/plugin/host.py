@@ -12,46 +12,17 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import pluggy
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from ganbench.plugin import hookspecs
-from ganbench.plugin.architecture import Architecture
-from ganbench.plugin.dataset import Dataset
 from ganbench.plugin.errors import GanbenchError
-from ganbench.plugin.launcher import Launcher
+from ganbench.plugin.kinds import BASES, REQUIRED, Kind, ModuleClasses
 from ganbench.plugin.methods import method_slip
-from ganbench.plugin.metric import Extractor, Metric
-from ganbench.plugin.objective import Objective
 from ganbench.plugin.parameters import describe_invalid
-from ganbench.plugin.trick import Trick
-
-Kind = Literal["architecture", "objective", "trick", "dataset", "extractor", "metric", "launcher"]
-
-BASES: Mapping[Kind, type[Any]] = {
-    "architecture": Architecture,
-    "objective": Objective,
-    "trick": Trick,
-    "dataset": Dataset,
-    "extractor": Extractor,
-    "metric": Metric,
-    "launcher": Launcher,
-}
-
-
-REQUIRED: Mapping[Kind, Sequence[tuple[str, ...]]] = {
-    "architecture": [("build_generator", "build_pairs"), ("build_discriminator", "build_pairs")],
-    "objective": [("discriminator_loss",), ("generator_loss",)],
-    "trick": [],
-    "dataset": [("load",)],
-    "extractor": [("features",), ("protocol",)],
-    "metric": [("compute",)],
-    "launcher": [("start",), ("poll",), ("stop",)],
-}
-"""Methods without which a plugin cannot work; of alternatives, one."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -195,7 +166,7 @@ class Host:
     def _add(self, module: ModuleType, name: str, source: str) -> None:
         self._manager.register(module, name)
         self._sources[name] = source
-        self._manager.register(_ModuleClasses(module), f"{name} (classes)")
+        self._manager.register(ModuleClasses(module), f"{name} (classes)")
         self._sources[f"{name} (classes)"] = source
 
     def _installed_files(self) -> set[Path | None]:
@@ -241,51 +212,6 @@ class Host:
                 f"{_shown(new.source)}; rename one of them"
             )
         registered[new.name] = new
-
-
-class _ModuleClasses:
-    """Registers the plugin classes that a module defines, so that a file needs no hook."""
-
-    def __init__(self, module: ModuleType) -> None:
-        self._classes = [
-            value
-            for value in vars(module).values()
-            if inspect.isclass(value)
-            and issubclass(value, tuple(BASES.values()))
-            and value.__module__ == module.__name__
-            and not value.__name__.startswith("_")
-        ]
-
-    def _of(self, kind: Kind) -> list[type[Any]]:
-        return [cls for cls in self._classes if issubclass(cls, BASES[kind])]
-
-    @hookspecs.hookimpl
-    def register_architectures(self) -> Sequence[type[Architecture]]:
-        return self._of("architecture")
-
-    @hookspecs.hookimpl
-    def register_objectives(self) -> Sequence[type[Objective]]:
-        return self._of("objective")
-
-    @hookspecs.hookimpl
-    def register_tricks(self) -> Sequence[type[Trick]]:
-        return self._of("trick")
-
-    @hookspecs.hookimpl
-    def register_datasets(self) -> Sequence[type[Dataset]]:
-        return self._of("dataset")
-
-    @hookspecs.hookimpl
-    def register_extractors(self) -> Sequence[type[Extractor]]:
-        return self._of("extractor")
-
-    @hookspecs.hookimpl
-    def register_metrics(self) -> Sequence[type[Metric]]:
-        return self._of("metric")
-
-    @hookspecs.hookimpl
-    def register_launchers(self) -> Sequence[type[Launcher]]:
-        return self._of("launcher")
 
 
 def _file_of(module: Any) -> Path | None:
@@ -381,6 +307,12 @@ def _check_class(kind: Kind, cls: type[Any], source: str) -> None:
         raise PluginError(
             f"{source}: the metric {plugin.name!r} names {unknown} in `lower_is_better`, which "
             f"is not among its figures: {', '.join(plugin.figures)}"
+        )
+    if kind == "metric" and plugin.final_only and plugin.lower_is_better:
+        raise PluginError(
+            f"{source}: the metric {plugin.name!r} is `final_only`, and names "
+            f"{', '.join(plugin.lower_is_better)} in `lower_is_better`, expected nothing there: "
+            "what a study is judged by is measured at each evaluation"
         )
     dotted = [figure for figure in plugin.figures if "." in figure] if kind == "metric" else []
     if dotted:

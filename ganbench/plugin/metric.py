@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganbench.plugin.dataset import Data, Progress
+from ganbench.plugin.networks import TrainedDiscriminator
 from ganbench.plugin.parameters import Parameters
 
 
@@ -183,6 +184,14 @@ class MetricContext(ABC):
     def sample_spread(self, within: bool = False) -> float | None:
         """Return the same of the samples, over a subset of the same size."""
 
+    def discriminator(self) -> TrainedDiscriminator | None:
+        """Return copies of the trial's discriminator, the same ones at each call.
+
+        None where the samples are no trial's: in the rehearsal before training. Where a trick
+        has other weights to sample from, the figures of the weights as trained have none.
+        """
+        return None
+
 
 class Metric:
     """One or more figures of an evaluation."""
@@ -198,6 +207,12 @@ class Metric:
     """
     extractors: ClassVar[tuple[str, ...]] = ()
     """Names of the extractors in whose features it is defined; empty: in any."""
+    final_only: ClassVar[bool] = False
+    """Whether it is computed at a trial's last evaluation alone, because it costs much.
+
+    Such a metric gives nothing that is lower is better: verdicts look at the last evaluation,
+    but curves, pruners and searches look at each.
+    """
 
     def __init__(self, parameters: MetricParameters) -> None:
         self.parameters: Any = parameters

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,10 +12,11 @@ from torch import Tensor
 
 from ganbench.config.model import Evaluation
 from ganbench.evaluation.collapse import Health
+from ganbench.plugin import TrainedDiscriminator
 from ganbench.study.provenance import provenance
 from ganbench.study.records import Ending
 from ganbench.study.results import EvaluationPoint
-from ganbench.training import NonFiniteError, Trial, checkpoint
+from ganbench.training import NonFiniteError, Trial, checkpoint, trained_discriminator
 
 SLICE_SECONDS = 0.2
 """How long training goes on before the worker looks up: progress, a request to stop."""
@@ -31,8 +33,13 @@ class PrunedError(Exception):
 class Measure(Protocol):
     """The evaluator, as far as a trial needs it."""
 
-    def evaluate(self, samples: Tensor) -> dict[str, float]:
-        """Return the figures of samples."""
+    def evaluate(
+        self,
+        samples: Tensor,
+        final: bool = False,
+        discriminator: Callable[[], TrainedDiscriminator] | None = None,
+    ) -> dict[str, float]:
+        """Return the figures of samples; at the last evaluation also those of it alone."""
 
     def health(self, figures: Mapping[str, float]) -> Health:
         """Judge figures by the collapse rule."""
@@ -196,11 +203,13 @@ def _evaluate(
     trial: Trial, since: int, measured: Measured, measure: Measure, settings: Evaluation
 ) -> EvaluationPoint | None:
     """Measure a trial; None if what it makes is not finite."""
-    began = time.monotonic()
+    began, final = time.monotonic(), trial.step == trial.steps
     try:
-        measured_figures = measure.evaluate(trial.sample(settings.samples))
+        measured_figures = measure.evaluate(
+            trial.sample(settings.samples), final, partial(trained_discriminator, trial)
+        )
         if trial.has_other_weights:
-            beside = measure.evaluate(trial.sample(settings.samples, "trained"))
+            beside = measure.evaluate(trial.sample(settings.samples, "trained"), final)
             measured_figures |= {f"{TRAINED}.{key}": value for key, value in beside.items()}
     except NonFiniteError:
         return None

@@ -13,7 +13,7 @@ import platformdirs
 from ganbench.config.model import Study, TrialConfig, shifted_seed
 from ganbench.config.text import flow
 from ganbench.plugin import Host
-from ganbench.plugin.host import Kind
+from ganbench.plugin.kinds import Kind
 from ganbench.study.definition import Definition
 from ganbench.study.design import Arm
 from ganbench.study.records import Cell

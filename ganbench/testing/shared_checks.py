@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ganbench.plugin import search_ranges
-from ganbench.plugin.host import BASES
+from ganbench.plugin.kinds import BASES
 from ganbench.plugin.parameters import describe_invalid
 from ganbench.testing.case import PluginCase, validated
 from ganbench.testing.differences import some

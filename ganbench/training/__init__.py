@@ -7,6 +7,7 @@ from ganbench.training.errors import (
     NonFiniteError,
     NotApplicableError,
 )
+from ganbench.training.looking import trained_discriminator
 from ganbench.training.tracing import Call, traced
 from ganbench.training.trial import Trial
 
@@ -20,4 +21,5 @@ __all__ = [
     "load",
     "save",
     "traced",
+    "trained_discriminator",
 ]

@@ -12,18 +12,17 @@ from torch.optim import Optimizer
 from ganbench.config.model import TrialConfig
 from ganbench.data.images import quantise
 from ganbench.data.resident import Order, Resident
-from ganbench.plugin import HALVES, Data, Half, Host, Objective, Picture, Role
+from ganbench.plugin import HALVES, Data, Half, Host, Picture, Role
 from ganbench.training import sampling
+from ganbench.training.assembly import assemble
 from ganbench.training.calls import blame, call_plugin
 from ganbench.training.compiled import COMPILED, CompiledSteps, Compiler, inductor
-from ganbench.training.context import make_context
 from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
-from ganbench.training.hooks import create_tricks, overrides, resolved_order
-from ganbench.training.networks import BuiltPair, build_pairs
+from ganbench.training.hooks import overrides, resolved_order
+from ganbench.training.networks import BuiltPair
 from ganbench.training.optimizers import make_optimizer
 from ganbench.training.step import PairStep
-from ganbench.training.streams import Streams
 from ganbench.training.tracing import is_traced, note
 from ganbench.training.update import collect
 
@@ -58,6 +57,8 @@ class Trial:
         For each pair, if steps are to be compiled.
     order : dict of str to list of str
         For each hook in use, the tricks that implement it, as they run.
+    resident : Resident
+        The data on the device.
 
     Raises
     ------
@@ -75,22 +76,11 @@ class Trial:
         self.seconds = 0.0
         self.diverged_at: int | None = None
         self._warm = False
-        self.streams = Streams(seed, device)
-        self.tricks = create_tricks(config.tricks, host)
-        self.order = resolved_order(self.tricks)
-        self.architecture = host.create(
-            "architecture", config.architecture.name, config.architecture.parameters
-        )
-        objective: Objective = host.create(
-            "objective", config.objective.name, config.objective.parameters
-        )
-        self._resident = Resident(data, device)
-        self.context, self.objective = make_context(
-            config, self._resident, self.tricks, self.architecture, objective
-        )
-        self.pairs: tuple[BuiltPair, ...] = build_pairs(
-            self.architecture, self.tricks, self.context, self.streams
-        )
+        self.host, self.resident = host, Resident(data, device)
+        parts = assemble(config, seed, self.resident, host)
+        self.streams, self.context, self.pairs = parts.streams, parts.context, parts.pairs
+        self.tricks, self.order = parts.tricks, resolved_order(parts.tricks)
+        self.architecture, self.objective = parts.architecture, parts.objective
         if config.execution.channels_last:
             for built in self.pairs:
                 for net in (built.pair.generator, built.pair.discriminator):
@@ -150,7 +140,7 @@ class Trial:
         """
         while len(self.orders) <= repeat:
             name = f"data/{len(self.orders)}" if self.orders else "data"
-            items, size = len(self._resident), self.context.spec.batch_size
+            items, size = len(self.resident), self.context.spec.batch_size
             self.orders.append(Order(items, size, self.streams.stream(name)))
         return self.orders[repeat]
 
@@ -322,7 +312,7 @@ class Trial:
             self._fresh.clear()
 
     def _batch(self, repeat: int) -> Tensor:
-        batch = self._resident.batch(self.order_of_batches(repeat).next())
+        batch = self.resident.batch(self.order_of_batches(repeat).next())
         if self.config.execution.channels_last and batch.ndim == 4:
             return batch.contiguous(memory_format=torch.channels_last)
         return batch

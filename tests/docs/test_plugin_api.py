@@ -10,7 +10,7 @@ import pytest
 import ganbench.plugin
 import ganbench.testing
 from ganbench.plugin import hookspecs, methods
-from ganbench.plugin.host import BASES
+from ganbench.plugin.kinds import BASES
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "plugin-api.md").read_text()

@@ -239,6 +239,19 @@ def test_a_metric_cannot_declare_a_direction_for_a_figure_it_does_not_give():
         Host(entry_points=False, classes=[Typo])
 
 
+def test_what_is_measured_once_cannot_be_what_a_study_is_judged_by():
+    class Late(Metric):
+        """A metric."""
+
+        name = "late"
+        figures = {"error": "of a kind"}
+        lower_is_better = ("error",)
+        final_only = True
+
+    with pytest.raises(PluginError, match=r"'late' is `final_only`, and names error"):
+        Host(entry_points=False, classes=[Late])
+
+
 def test_a_metric_s_figure_cannot_be_named_like_a_trick_s_own():
     class Dotted(Metric):
         """A metric."""

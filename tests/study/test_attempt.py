@@ -45,7 +45,7 @@ class Explode(Trick):
 class Ruler:
     """Measures the mean of the samples, which any change of a weight changes."""
 
-    def evaluate(self, samples):
+    def evaluate(self, samples, final=False, discriminator=None):
         return {"fid": samples.double().mean().item(), "undefined": float("nan")}
 
     def health(self, figures):
@@ -123,6 +123,20 @@ def test_evaluations_fall_on_every_nth_step_and_the_last():
     assert evaluation_steps(10, 4) == [4, 8, 10]
     assert evaluation_steps(8, 4) == [4, 8]
     assert evaluation_steps(3, 4) == [3]
+
+
+def test_only_the_last_evaluation_is_told_that_it_is_and_each_can_look_at_d(
+    build, tmp_path, monkeypatch
+):
+    told = []
+
+    def evaluate(self, samples, final=False, discriminator=None):
+        told.append((final, discriminator().pair))
+        return {"fid": 1.0}
+
+    monkeypatch.setattr(Ruler, "evaluate", evaluate)
+    train(build, kept_in(tmp_path))
+    assert told == [(False, "main"), (False, "main"), (True, "main")]
 
 
 def test_a_trial_stopped_at_every_turn_ends_as_one_never_stopped(build, tmp_path, monkeypatch):

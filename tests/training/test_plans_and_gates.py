@@ -51,7 +51,7 @@ class TestPlans:
         for _ in range(2):
             for repeat, suffix in enumerate(("", "/1")):
                 indices = plain.order_of_batches(repeat).next()
-                real = plain._resident.items[indices].float() / 255 * 2 - 1
+                real = plain.resident.items[indices].float() / 255 * 2 - 1
                 stream = plain.streams.stream(f"latent/main/discriminator{suffix}")
                 fake = g(draw_latents(latent, BATCH, stream, None)).detach()
                 opt_d.zero_grad()

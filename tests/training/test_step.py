@@ -35,7 +35,7 @@ def plain_loop(trial, steps):
     )
     ones, zeros = torch.ones(BATCH, 1), torch.zeros(BATCH, 1)
     for _ in range(steps):
-        real = trial._resident.items[trial.orders[0].next()].float() / 255 * 2 - 1
+        real = trial.resident.items[trial.orders[0].next()].float() / 255 * 2 - 1
         z = draw_latents(latent, BATCH, trial.streams.stream("latent/main/discriminator"), None)
         opt_d.zero_grad()
         loss_d = F.binary_cross_entropy(torch.sigmoid(d(real)), ones)
