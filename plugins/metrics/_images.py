@@ -1,0 +1,55 @@
+"""Metrics of the pixels themselves, as ratios to the data's."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from ganbench.plugin import Data
+
+BATCH = 2**21
+"""Pixels at once: 16 MB in float64."""
+
+Statistic = TypeVar("Statistic")
+
+
+def takes_images(data: Data, least: int) -> tuple[bool, str]:
+    """Say whether the data are images of some pixels in height and width, and if not, why."""
+    if not data.is_image:
+        return False, "it takes images, and these are points"
+    height, width = data.shape[1:]
+    if min(height, width) < least:
+        return False, f"it takes images of {least} pixels or more, and these have {height}×{width}"
+    return True, ""
+
+
+def in_batches(images: Tensor) -> Iterator[Tensor]:
+    """Yield uint8 images as float64, 0 to 255; from MPS on the CPU, as it has no float64."""
+    for batch in torch.split(images, max(1, BATCH // images[0].numel())):
+        yield (batch.cpu() if batch.device.type == "mps" else batch).double()
+
+
+def log_ratio_gap(ratio: float) -> float:
+    """Return the absolute natural logarithm: how far a ratio is from 1, either way."""
+    return abs(math.log(ratio))
+
+
+class OfData(Generic[Statistic]):
+    """A statistic of all the training images, computed when it is first asked for.
+
+    Parameters
+    ----------
+    measure : callable (images) -> statistic
+    """
+
+    def __init__(self, measure: Callable[[Tensor], Statistic]) -> None:
+        self._measure = measure
+        self._known: tuple[Data, Statistic] | None = None
+
+    def __call__(self, data: Data) -> Statistic:
+        """Return the statistic of these data."""
+        if self._known is None or self._known[0] is not data:
+            self._known = data, self._measure(data.items)
+        return self._known[1]
