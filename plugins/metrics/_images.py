@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ganbench.plugin import Data
 
-BATCH = 2**21
-"""Pixels at once: 16 MB in float64."""
+BATCH = 2**18
+"""Pixels at once: 2 MB in float64."""
 
 Statistic = TypeVar("Statistic")
 

@@ -15,7 +15,7 @@ noise, which the ratio sets right as far as samples have the data's structure. 1
 1 is possible, as blurred samples have less noise than the data. So a study that asks who has
 fewer points is judged by ``noise_points``, and one that asks who is nearer to the data by
 ``noise_points_gap`` or ``noise_level_gap``, |ln| of the ratios. Pixels of the border count
-neither way. Cost: a median of 8 for each pixel; a second for 2,000 images of 64×64.
+neither way. Cost: small.
 
 Attribution: Immerkær, 1996, "Fast noise variance estimation" (the form with absolute values).
 That points of impulse noise are known by the median, and by how many neighbours are like them, is
@@ -79,10 +79,10 @@ def noise_of(images: Tensor, threshold: float) -> Noise:
     points, levels = 0, 0.0
     for batch in in_batches(images):
         inside, around = batch[..., 1:-1, 1:-1], neighbours_of(batch)
-        ordered = around.sort(dim=0).values
-        from_median = (inside - (ordered[3] + ordered[4]) / 2).abs() > threshold
         alone = ((inside - around).abs() > threshold).sum(dim=0) >= FEWEST
-        points += int((from_median & alone).sum())
+        ordered = around[:, alone].sort(dim=0).values
+        from_median = inside[alone] - (ordered[3] + ordered[4]) / 2
+        points += int((from_median.abs() > threshold).sum())
         corners, sides = around[[0, 2, 5, 7]].sum(dim=0), around[[1, 3, 4, 6]].sum(dim=0)
         mask = corners - 2 * sides + 4 * inside
         levels += float(mask.abs().mean(dim=(2, 3)).sum()) * math.sqrt(math.pi / 2) / 6
