@@ -65,6 +65,7 @@ Exit codes: 0 done, 1 not done, or some trials failed, 2 an error of yours, 130 
 @options.out
 @options.data_root
 @options.files
+@options.stall
 @click.option(
     "--replace",
     is_flag=True,
@@ -85,6 +86,7 @@ def command(
     out: Path | None,
     data_root: Path | None,
     files: Path | None,
+    stall: float,
     replace: bool,
     yes: bool,
 ) -> None:
@@ -113,5 +115,6 @@ def command(
         yes=yes,
         storage=storage,
         files=files,
+        stall=stall,
     )
     sys.exit(launch_study(wanted, launcher, launcher_sets, count, replace))

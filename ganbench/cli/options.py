@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+STALL_MINUTES = 30.0
+
 sets = click.option(
     "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key. Repeatable."
 )
@@ -52,6 +54,15 @@ files = click.option(
     metavar="DIR",
     help="With --storage: a folder that the machines share, for checkpoints and pictures.  "
     "[default: the report's folder]",
+)
+
+stall = click.option(
+    "--stall",
+    type=click.FloatRange(min=0),
+    default=STALL_MINUTES,
+    show_default=True,
+    metavar="MINUTES",
+    help="End a worker that showed no sign of life for so long; another goes on. 0: never.",
 )
 
 yes = click.option("--yes", is_flag=True, help="Run more than 1,000 trials without asking.")

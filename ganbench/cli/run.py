@@ -51,6 +51,7 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
 @options.data_root
 @options.storage
 @options.files
+@options.stall
 @click.option("--fresh", is_flag=True, help="Delete what an earlier run left in the folder.")
 @click.option(
     "--replace",
@@ -72,6 +73,7 @@ def command(
     data_root: Path | None,
     storage: str | None,
     files: Path | None,
+    stall: float,
     fresh: bool,
     replace: bool,
     yes: bool,
@@ -95,6 +97,7 @@ def command(
         data_root=data_root,
         storage=storage,
         files=files,
+        stall=stall,
         yes=yes,
     )
     if fresh and storage is not None:

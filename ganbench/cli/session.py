@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ganbench.cli import words
 from ganbench.cli.live import LiveMonitor
+from ganbench.cli.options import STALL_MINUTES
 from ganbench.cli.plain import PlainMonitor
 from ganbench.cli.size import confirm_size
 from ganbench.cli.verdicts import print_verdicts
@@ -49,6 +50,7 @@ class Options:
     yes: bool = False
     storage: str | None = None
     files: Path | None = None
+    stall: float = STALL_MINUTES
     joining: bool = False
 
     def command(self) -> str:
@@ -68,6 +70,8 @@ class Options:
             parts += ["--out", str(self.out)]
         if self.data_root is not None:
             parts += ["--data-root", str(self.data_root)]
+        if self.stall != STALL_MINUTES:
+            parts += ["--stall", f"{self.stall:g}"]
         if self.yes:
             parts.append("--yes")
         if self.storage is not None:
@@ -126,6 +130,7 @@ def make_plan(
         cache=cache,
         storage=storage,
         files=files,
+        stall=60 * options.stall,
     )
 
 

@@ -32,6 +32,7 @@ Exit codes: 0 nothing is left to claim, 1 some trials failed here, 2 an error of
 @options.data_root
 @options.storage
 @options.files
+@options.stall
 @options.yes
 def command(
     study: str,
@@ -44,6 +45,7 @@ def command(
     data_root: Path | None,
     storage: str | None,
     files: Path | None,
+    stall: float,
     yes: bool,
 ) -> None:
     """Train trials of STUDY, beside other machines, until nothing is left to claim.
@@ -70,6 +72,7 @@ def command(
         yes=yes,
         storage=storage,
         files=files,
+        stall=stall,
         joining=True,
     )
     sys.exit(join(make_plan(given)))

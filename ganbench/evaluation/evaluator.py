@@ -111,6 +111,7 @@ class Evaluator:
         samples: Tensor,
         final: bool = False,
         discriminator: Callable[[], TrainedDiscriminator] | None = None,
+        progress: Progress | None = None,
     ) -> dict[str, float]:
         """Return all metrics' figures; the same samples give the same figures.
 
@@ -123,6 +124,8 @@ class Evaluator:
             are computed nowhere else.
         discriminator : callable () -> TrainedDiscriminator, optional
             Gives the trial's, if a metric asks for it.
+        progress : callable, optional
+            Told of each batch whose features are there.
 
         Raises
         ------
@@ -140,7 +143,8 @@ class Evaluator:
             raise ValueError("non-finite samples")
         batches = self._split(samples)
         with torch.no_grad():
-            return self._measure(batches, self._features(batches), final, discriminator)
+            features = self._features(batches, "samples'", progress or _quiet)
+            return self._measure(batches, features, final, discriminator)
 
     def health(self, figures: Mapping[str, float]) -> Health:
         """Return the state that the figures of an evaluation show.
@@ -282,8 +286,11 @@ class Evaluator:
     def _split(self, items: Tensor) -> list[Tensor]:
         return list(torch.split(items, self._settings.batch_size))
 
-    def _features(self, batches: list[Tensor], label: str | None = None) -> Tensor:
+    def _features(
+        self, batches: list[Tensor], label: str | None = None, progress: Progress | None = None
+    ) -> Tensor:
         done, parts = 0, []
+        progress = progress or self._study.progress
         total = sum(len(batch) for batch in batches)
         # A trial's autocast must not reach the instrument that measures it.
         with torch.autocast(self._study.device.type, enabled=False):
@@ -297,7 +304,7 @@ class Evaluator:
                 parts.append(part)
                 done += len(batch)
                 if label is not None:
-                    self._study.progress(f"{label} features", done, total)
+                    progress(f"{label} features", done, total)
         return torch.cat(parts)
 
     def _measure(

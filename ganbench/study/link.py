@@ -3,12 +3,14 @@
 import multiprocessing
 import os
 import threading
+import time
 from multiprocessing.connection import Connection
 from types import FrameType
 
-from ganbench.study.messages import Idle, Look, Message, Notice
+from ganbench.study.messages import Alive, Idle, Look, Message, Notice
 
 PULSE_SECONDS = 0.25
+ALIVE_SECONDS = 1.0
 
 
 class OrphanedError(Exception):
@@ -39,6 +41,7 @@ class Link:
         self._connection = connection
         self._stopped = False
         self._notices: set[str] = set()
+        self._spoke = 0.0
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Treat a signal as a request to stop."""
@@ -56,6 +59,27 @@ class Link:
             self._connection.send(message)
         except OSError as error:
             raise OrphanedError from error
+        self._spoke = time.monotonic()
+
+    def alive(self) -> None:
+        """Give a sign of life, if there was none for a moment.
+
+        Raises
+        ------
+        OrphanedError
+            If the supervisor is gone.
+        """
+        if time.monotonic() - self._spoke >= ALIVE_SECONDS:
+            self.send(Alive())
+
+    def progress(self, label: str, done: int, total: int | None) -> None:
+        """Pass on, of what takes long, that it gets on; errors as of ``alive``."""
+        self.alive()
+
+    def stopped_waiting(self) -> bool:
+        """Say whether to wait no longer, for a storage that is away; errors as of ``alive``."""
+        self.alive()
+        return self.stopped()
 
     def last_words(self, message: Message) -> None:
         """Tell the supervisor, if it is there."""

@@ -69,6 +69,22 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """A trial is the worker's, and is being built."""
+
+    number: int
+    arm: str
+    seed: int
+    key: str
+    steps: int
+
+
+@dataclass(frozen=True)
+class Alive:
+    """Something goes on that has nothing else to tell, such as a download or an evaluation."""
+
+
+@dataclass(frozen=True)
 class Started:
     """A trial starts, or goes on from ``step``."""
 
@@ -155,4 +171,16 @@ class Broken:
     message: str
 
 
-Message = Started | Pulse | Ended | NotApplicable | PutBack | Overtaken | Idle | Notice | Broken
+Message = (
+    Alive
+    | Claimed
+    | Started
+    | Pulse
+    | Ended
+    | NotApplicable
+    | PutBack
+    | Overtaken
+    | Idle
+    | Notice
+    | Broken
+)

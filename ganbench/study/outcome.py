@@ -32,6 +32,12 @@ class Outcome:
     last: State | None = field(default=None, compare=False)
 
 
+def rescued(worker: int, cause: str, trial: RunningTrial, waits: bool) -> str:
+    """Return what the user is told of a worker that was lost over a trial."""
+    goes_on = "goes on from its last checkpoint" if waits else "had ended"
+    return f"worker {worker} was lost ({cause}); {trial.arm}, seed {trial.seed} {goes_on}"
+
+
 def given_up(trial: RunningTrial, cause: str) -> Ended:
     """Return the end of a trial over which too many workers were lost."""
     return Ended(

@@ -45,6 +45,7 @@ class WorkerProcess:
         self.index, self.job = index, job
         self.current: RunningTrial | None = None
         self.idle = self.finished = False
+        self._ended_for: str | None = None
         forks = _can_fork(job.device)
         # CUDA cannot be forked; and what is forked is a process that has imported and done no
         # more, since a fork of this one would copy torch's thread pools.
@@ -85,7 +86,9 @@ class WorkerProcess:
 
     @property
     def cause_of_death(self) -> str:
-        """Its exit code, or the signal that killed it, by name."""
+        """Its exit code, or the signal that killed it, by name; or what it was ended for."""
+        if self._ended_for is not None:
+            return self._ended_for
         code = self.process.exitcode or 0
         if code < 0:
             name = signal.Signals(-code).name
@@ -105,8 +108,15 @@ class WorkerProcess:
         with suppress(OSError):
             self.connection.send(Look())
 
-    def kill(self) -> None:
-        """End it at once."""
+    def kill(self, cause: str | None = None) -> None:
+        """End it at once.
+
+        Parameters
+        ----------
+        cause : str or None
+            What for, if it is to be told.
+        """
+        self._ended_for = cause
         self.process.kill()
 
     def close(self) -> None:

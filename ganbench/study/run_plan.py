@@ -72,6 +72,8 @@ class RunPlan:
         Where the trials stand, if not in the report folder's journal.
     files : Path or None
         Where the trials' checkpoints and pictures are, if not in the report folder.
+    stall : float
+        Seconds without a sign of life after which a worker is ended; 0 is never.
     """
 
     study: Study
@@ -88,6 +90,7 @@ class RunPlan:
     cache: Path
     storage: Address | None = None
     files: Path | None = None
+    stall: float = 1800.0
 
 
 def definition_of(study: Study, arms: Sequence[Arm], searches: Sequence[str] = ()) -> Definition:

@@ -19,6 +19,7 @@ from ganbench.study.ledger import Ledger
 from ganbench.study.losses import TRIES
 from ganbench.study.messages import (
     Broken,
+    Claimed,
     Ended,
     Idle,
     Message,
@@ -32,7 +33,7 @@ from ganbench.study.messages import (
 from ganbench.study.monitor import Monitor, RunningTrial, State
 from ganbench.study.observers import Observers
 from ganbench.study.opening import job_of, overview_of
-from ganbench.study.outcome import Outcome, given_up
+from ganbench.study.outcome import Outcome, given_up, rescued
 from ganbench.study.pace import Pace
 from ganbench.study.pool import Pool, WorkerProcess
 from ganbench.study.prepare import Prepared, prepare
@@ -42,6 +43,7 @@ from ganbench.study.records import Cell, Record, failures, not_applicable, runni
 from ganbench.study.rivals import claim_name
 from ganbench.study.run_plan import RunPlan, arm_result, definition_of
 from ganbench.study.searches import SearchingAgenda
+from ganbench.study.watchdog import Watchdog, stalled
 
 TICK_SECONDS = 0.25
 WINDOW = 16
@@ -103,7 +105,7 @@ class _Supervisor:
         self.searches = prepared.searches(plan)
         self.arms: tuple[Arm, ...] = (*prepared.arms, *self.searches.arms)
         self.fingerprints = dict(prepared.fingerprints)
-        self.interrupts = Interrupts()
+        self.interrupts, self.watchdog = Interrupts(), Watchdog(plan.stall)
         self.ledger = Ledger(
             archive.folder,
             definition_of(plan.study, self.arms, tuple(self.searches.rules)),
@@ -267,9 +269,12 @@ class _Supervisor:
             for worker in list(self.pool.workers):
                 alive = worker.alive  # asked first, so that all it has said is there to read
                 for message in worker.receive():
+                    self.watchdog.hear(worker)
                     self._hear(worker, message)
                 if not alive:
                     self._bury(worker)
+            for worker, seconds in self.watchdog.silent(self.pool.workers).items():
+                worker.kill(stalled(worker, seconds))
             if self._is_time_to_look() and not self._ending:
                 self.stirred = False
                 with self.looks.taken():
@@ -293,6 +298,9 @@ class _Supervisor:
     def _hear(self, worker: WorkerProcess, message: Message) -> None:
         current = worker.current
         match message:
+            case Claimed(number, arm, seed, key, steps):
+                self.early_deaths = self.fruitless = 0
+                worker.current = RunningTrial(number, arm, seed, key, 0, 0, steps)
             case Started(number, arm, seed, key, step, steps):
                 self.early_deaths = self.fruitless = 0
                 worker.current = RunningTrial(number, arm, seed, key, step, step, steps)
@@ -307,6 +315,7 @@ class _Supervisor:
                 self.ledger.withdraw(key, reason, fingerprint)
                 self.stirred = True
                 self._leave_out(key, reason)
+                worker.current = None
             case PutBack() | Overtaken() if current is not None:
                 self.progress.put_back(current)
                 worker.current = None
@@ -371,11 +380,7 @@ class _Supervisor:
         fate = self.ledger.lose(trial.number, cause)
         if fate != "failed":
             self.progress.put_back(trial)
-            goes_on = "goes on from its last checkpoint" if fate == "waits" else "had ended"
-            self.monitor.notice(
-                f"worker {worker.index} was lost ({cause}); {trial.arm}, seed {trial.seed} "
-                f"{goes_on}"
-            )
+            self.monitor.notice(rescued(worker.index, cause, trial, fate == "waits"))
             return
         self._end_trial(worker, given_up(trial, cause))
 

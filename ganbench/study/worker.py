@@ -5,16 +5,16 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
 from ganbench.config.model import TrialConfig
-from ganbench.plugin import Data, GanbenchError, Host
+from ganbench.plugin import Data, GanbenchError, Host, TrainedDiscriminator
 from ganbench.study.album import Album
 from ganbench.study.archive import Archive
 from ganbench.study.attempt import Checkpoint, PrunedError, attempt, failure
@@ -25,6 +25,7 @@ from ganbench.study.ledger import Ledger
 from ganbench.study.link import Link, OrphanedError, end_with_the_supervisor
 from ganbench.study.messages import (
     Broken,
+    Claimed,
     Ended,
     Job,
     NotApplicable,
@@ -39,6 +40,12 @@ from ganbench.study.results import EvaluationPoint
 from ganbench.study.run_plan import fingerprint
 from ganbench.study.search import prune, second_value
 from ganbench.training import NotApplicableError, Trial
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganbench.evaluation.collapse import Health
+    from ganbench.evaluation.evaluator import Evaluator
 
 PULSE_SECONDS = 0.25
 TRACEBACK_LINES = 12
@@ -90,15 +97,17 @@ class _Worker:
         self.observers = Observers(self.host, link.notice)
         self.device = torch.device(job.device)
         self.data: Data = load_data(
-            job.dataset.name, job.dataset.parameters, self.host, job.data_root
+            job.dataset.name, job.dataset.parameters, self.host, job.data_root, link.progress
         )
-        self.evaluator = Evaluator(job.evaluation, self.data, self.host, self.device, job.cache)
+        self.evaluator = Evaluator(
+            job.evaluation, self.data, self.host, self.device, job.cache, link.progress
+        )
         self.ledger = Ledger(
             self.archive.folder,
             job.definition,
             job.storage,
             link.notice,
-            hurry=link.stopped,
+            hurry=link.stopped_waiting,
             patient=True,
         )
 
@@ -106,6 +115,8 @@ class _Worker:
         while not self.link.stopped():
             claim = self.ledger.claim(self._can_train)
             if claim is not None:
+                steps = self._config(claim).steps
+                self.link.send(Claimed(claim.number, claim.title, claim.seed, claim.key, steps))
                 with self.ledger.alive(claim):
                     self._train(claim)
             elif not self.link.wait():
@@ -187,7 +198,8 @@ class _Worker:
         )
         watcher = _Watcher(self, claim, measured.points)
         watcher.catch_up()
-        ending = attempt(trial, measured, self.evaluator, config.evaluation, kept, watcher)
+        measure = _Measure(self.evaluator, self.link)
+        ending = attempt(trial, measured, measure, config.evaluation, kept, watcher)
         self.link.check()
         # One that diverged stopped at a step that depends on how its training was sliced.
         shown = claim.search is None
@@ -251,6 +263,24 @@ class _Worker:
                 kind=kind,
             )
         )
+
+
+class _Measure:
+    """The evaluator, with a sign of life from each batch of an evaluation."""
+
+    def __init__(self, evaluator: "Evaluator", link: Link) -> None:
+        self._evaluator, self._link = evaluator, link
+
+    def evaluate(
+        self,
+        samples: "Tensor",
+        final: bool = False,
+        discriminator: Callable[[], TrainedDiscriminator] | None = None,
+    ) -> dict[str, float]:
+        return self._evaluator.evaluate(samples, final, discriminator, self._link.progress)
+
+    def health(self, figures: Mapping[str, float]) -> "Health":
+        return self._evaluator.health(figures)
 
 
 class _Watcher:

@@ -88,6 +88,7 @@ def test_the_command_means_the_same_elsewhere_and_shows_no_password(folder, monk
     monkeypatch.setenv("GANBENCH_DATA", "/data")
     storage = f"sqlite:///{folder}/ledger.db"
     arguments = ["--launcher", "recorder", "--plugin", "recorder.py", "--set", "seeds=3"]
+    arguments += ["--stall", "5"]
     code, output = launch(*arguments, "--replace", storage=storage)
     assert code == 0, output
     (order,) = folder.rglob("order.json")
@@ -101,6 +102,7 @@ def test_the_command_means_the_same_elsewhere_and_shows_no_password(folder, monk
         "--device": "cpu",
         "--workers": "1",
         "--out": str(folder / "reports" / "tiny"),
+        "--stall": "5",
     }
     assert command[-2:] == ["--yes", "--replace"]
     assert environment == {"GANBENCH_STORAGE": storage, "GANBENCH_DATA": "/data"}
