@@ -108,7 +108,7 @@ def _address(header: Header) -> Address | None:
 
 
 def joined(here: Header, there: Header, source: Path) -> Header:
-    """Return a header with the seeds and arms of two.
+    """Return a header with the seeds, arms and searches of two.
 
     Raises
     ------
@@ -139,10 +139,13 @@ def joined(here: Header, there: Header, source: Path) -> Header:
         raise GanbenchError(f"{source} is of another study, nothing was copied:\n  {differences}")
     seeds = list(dict.fromkeys([*seeds_of(here.study), *seeds_of(there.study)]))
     arms = (*here.arms, *(arm for arm in there.arms if arm.name not in keys))
+    searched = {search["name"] for search in here.searches}
+    more = (search for search in there.searches if search["name"] not in searched)
     return replace(
         here,
         study=here.study if any(ranges) else {**here.study, "seeds": seeds},
         arms=arms,
+        searches=(*here.searches, *more),
         fingerprints={**there.fingerprints, **here.fingerprints},
         wall_seconds=here.wall_seconds + there.wall_seconds,
     )

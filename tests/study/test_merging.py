@@ -3,15 +3,18 @@
 import shutil
 
 import pytest
+from searching_studies import LR, SPACE, Play, study_of
 from test_ledger import ending
 
-from ganbench.plugin import GanbenchError
+from ganbench.plugin import GanbenchError, Host
 from ganbench.study.archive import Archive, Header, read_results, write_atomically
 from ganbench.study.definition import Definition
+from ganbench.study.design import expand
 from ganbench.study.ledger import Ledger
 from ganbench.study.merging import merge
 from ganbench.study.records import Cell
 from ganbench.study.results import ArmResult
+from ganbench.study.run_plan import arm_result
 
 SETTINGS = {
     "dataset": {"name": "ring"},
@@ -75,6 +78,41 @@ def test_results_of_other_seeds_and_arms_come_together_with_their_pictures(folde
     assert pictures["other", 2] == "second 2"
     again = merge(into, second)
     assert (again.copied, again.there, again.conflicts) == (0, 4, ())
+
+
+@pytest.fixture
+def tuned(tmp_path):
+    """Make a report folder of a study whose arms have been tuned, each by a search of its own."""
+    host = Host()
+
+    def tuned(name, factors):
+        tuning = {"budget": 3, "seeds": [100], "space": {LR: SPACE[LR]}}
+        study = study_of(host, factors=factors, tuning=tuning)
+        archive = Archive(tmp_path / name)
+        play = Play(archive.folder, study, host)
+        play.to_the_end()
+        arms = tuple(arm_result(arm) for arm in (*expand(study, host), *play.searches.arms))
+        settings = study.model_dump(mode="json")
+        prints = {arm.name: "print" for arm in arms}
+        described = play.searches.described()
+        Header(settings, {}, arms, prints, {}, {}, "", False, {}, "", searches=described).write(
+            archive
+        )
+        return archive.report
+
+    return tuned
+
+
+def test_searches_of_arms_that_only_the_source_has_come_along(tuned):
+    noise, smoothing = {"start": 0.1}, {"real": 0.9}
+    into = tuned("into", {"instance_noise": ["off", noise]})
+    source = tuned("source", {"label_smoothing": ["off", smoothing]})
+    before = {search.arm: search for search in read_results(source).searches}
+    assert merge(into, source).copied == 3  # those of the baseline are there
+    after = {search.arm: search for search in read_results(into).searches}
+    assert list(after) == ["baseline", "instance_noise", "label_smoothing"]
+    assert all(search.winner is not None for search in after.values())
+    assert after["label_smoothing"] == before["label_smoothing"]
 
 
 def test_of_two_results_that_differ_the_first_stands_and_it_is_told(folder):
