@@ -85,7 +85,7 @@ def command(
     device: str,
     out: Path | None,
     data_root: Path | None,
-    files: Path | None,
+    files: str | None,
     stall: float,
     replace: bool,
     yes: bool,

@@ -26,6 +26,14 @@ from ganbench.study.storage import close_storage, open_storage
 PROGRAM = (sys.executable, "-m", "ganbench.cli.main")
 LOGS = "launched"
 STORAGE_VARIABLE = "GANBENCH_STORAGE"
+PASSED = (
+    ROOT_VARIABLE,
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+)
+"""Variables that the workers get too. Credentials are not: launchers may write them to a file."""
 QUIET_SECONDS = 60.0
 """After so long without a change the same is said again, as a sign of life."""
 SHOWN = 4
@@ -98,15 +106,14 @@ def _order(plan: RunPlan, options: Options, count: int, replaces: bool, folder: 
         plugins=plan.host.files,
         out=plan.report,
         data_root=plan.data_root,
-        files=plan.files,
+        files=str(plan.files) if plan.files is not None else None,
         storage=None,
         yes=True,  # whoever started this was asked, and the workers have nobody to ask
     )
     own = shlex.split(placed.command())[2:]
     # Not among the arguments: those anybody on a machine can read, and there may be a password.
     passed = {STORAGE_VARIABLE: options.storage or ""}
-    if ROOT_VARIABLE in os.environ:
-        passed[ROOT_VARIABLE] = os.environ[ROOT_VARIABLE]
+    passed |= {name: os.environ[name] for name in PASSED if name in os.environ}
     return Order(
         lead=(*PROGRAM, "run", *own, *(["--replace"] if replaces else [])),
         worker=(*PROGRAM, "worker", *own),

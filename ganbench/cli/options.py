@@ -50,10 +50,9 @@ storage = click.option(
 
 files = click.option(
     "--files",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="With --storage: a folder that the machines share, for checkpoints and pictures.  "
-    "[default: the report's folder]",
+    metavar="DIR|URL",
+    help="With --storage: a folder that the machines share, or s3://BUCKET/PREFIX, for checkpoints "
+    "and pictures.  [default: the report's folder]",
 )
 
 stall = click.option(

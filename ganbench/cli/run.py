@@ -72,7 +72,7 @@ def command(
     out: Path | None,
     data_root: Path | None,
     storage: str | None,
-    files: Path | None,
+    files: str | None,
     stall: float,
     fresh: bool,
     replace: bool,

@@ -20,12 +20,13 @@ from ganbench.config.model import Study
 from ganbench.plugin import GanbenchError, Host
 from ganbench.report import write_report
 from ganbench.report.former import free_name, loss
-from ganbench.study.archive import read_results
+from ganbench.study.archive import Archive, read_results
 from ganbench.study.compute import choose_devices, default_workers
 from ganbench.study.design import expand
 from ganbench.study.monitor import Monitor
 from ganbench.study.observers import Observers
 from ganbench.study.outcome import Outcome
+from ganbench.study.places import place_of
 from ganbench.study.results import StudyResults
 from ganbench.study.run_plan import RunPlan, cache_folder
 from ganbench.study.storage import Address
@@ -49,7 +50,7 @@ class Options:
     data_root: Path | None = None
     yes: bool = False
     storage: str | None = None
-    files: Path | None = None
+    files: str | None = None
     stall: float = STALL_MINUTES
     joining: bool = False
 
@@ -77,7 +78,7 @@ class Options:
         if self.storage is not None:
             parts += ["--storage", _address(self.storage).shown]
         if self.files is not None:
-            parts += ["--files", str(self.files)]
+            parts += ["--files", self.files]
         return shlex.join(parts)
 
 
@@ -110,9 +111,9 @@ def make_plan(
         # storage as among the folders.
         storage = _address(options.storage, max(2, workers) if options.joining else workers)
         study = study.model_copy(update={"name": name})
-        files = options.files.absolute() if options.files else None
+        files = place_of(options.files) if options.files else None
         # All are to measure with the same classifier and reference, whoever made them.
-        cache = (files or report / "ledger") / "evaluation"
+        cache = Archive(report, files).evaluation
     elif options.files is not None:
         raise GanbenchError("--files is for a study on many machines, with --storage")
     return RunPlan(

@@ -44,7 +44,7 @@ def command(
     out: Path | None,
     data_root: Path | None,
     storage: str | None,
-    files: Path | None,
+    files: str | None,
     stall: float,
     yes: bool,
 ) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ganbench.evaluation.pictures import TILES, own_picture, sample_sheet
 from ganbench.plugin import Data
-from ganbench.study.archive import Archive, write_atomically
+from ganbench.study.archive import Archive
 from ganbench.study.claim import Claim
+from ganbench.study.files import Files
 from ganbench.training import HookError, NonFiniteError, Trial
 
 
@@ -18,14 +19,18 @@ class Album:
     Parameters
     ----------
     archive : Archive
+    files : Files
+        The archive's.
     claim : Claim
         Whose trial it is.
     notice : callable (text)
         Told what is missing, and why.
     """
 
-    def __init__(self, archive: Archive, claim: Claim, notice: Callable[[str], None]) -> None:
-        self._archive, self._notice = archive, notice
+    def __init__(
+        self, archive: Archive, files: Files, claim: Claim, notice: Callable[[str], None]
+    ) -> None:
+        self._archive, self._files, self._notice = archive, files, notice
         self._identity = claim.key, claim.seed, claim.fingerprint
         # Up to the colon a notice says where; what follows is told once for all trials.
         self._where = f"seed {claim.seed} of {claim.arm}"
@@ -59,9 +64,10 @@ class Album:
 
     def _write(self, path: Path, content: bytes) -> None:
         try:
-            write_atomically(path, content)
+            self._files.write(path, content)
         except OSError as error:
-            self._notice(f"{path}: the picture could not be written: {error.strerror or error}")
+            where = self._files.shown(path)
+            self._notice(f"{where}: the picture could not be written: {error.strerror or error}")
 
 
 def _told(error: Exception) -> str:

@@ -3,9 +3,8 @@
 import json
 import os
 import shutil
-import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,14 @@ from urllib.parse import quote, unquote
 from filelock import FileLock, Timeout
 
 from ganbench.plugin import GanbenchError
+from ganbench.study.files import Files, open_files, write_atomically
 from ganbench.study.journal import JOURNAL
+from ganbench.study.places import Place, place_of
 from ganbench.study.records import Record, read_records, settle
 from ganbench.study.results import ArmResult, StudyResults, TrialResult, seeds_of
 from ganbench.study.search_records import search_result
 from ganbench.study.sequential import asked_for
-from ganbench.study.storage import Address, close_storage, open_storage
+from ganbench.study.storage import Address, Notice, close_storage, open_storage
 
 OUTCOMES = frozenset({"complete", "diverged", "failed"})
 
@@ -32,12 +33,12 @@ class Archive:
     ----------
     report : Path
         The report folder.
-    files : Path or None
+    files : Path, BucketPlace or None
         Where the trials' checkpoints and pictures are, if not in it.
     """
 
     report: Path
-    files: Path | None = None
+    files: Place | None = None
 
     @property
     def folder(self) -> Path:
@@ -46,8 +47,13 @@ class Archive:
 
     @property
     def trials(self) -> Path:
-        """The folder of the trials' files, which machines may share."""
-        return self.folder if self.files is None else self.files
+        """The folder of the trials' files, which machines may share; of a bucket's, the copies."""
+        return self.files if isinstance(self.files, Path) else self.folder
+
+    @property
+    def evaluation(self) -> Path:
+        """Where machines that share files keep the classifier and the reference statistics."""
+        return self.trials / "evaluation"
 
     @property
     def journal(self) -> Path:
@@ -64,17 +70,22 @@ class Archive:
         """Picture of 64 items of the data."""
         return self.folder / "data.png"
 
+    @property
+    def album(self) -> Path:
+        """The folder of the trials' pictures."""
+        return self.trials / "samples"
+
     def checkpoint(self, key: str, seed: int) -> Path:
         """Return where a running trial's state is kept."""
         return self.trials / "checkpoints" / f"{key}-{seed}.pt"
 
     def samples(self, key: str, seed: int, fingerprint: str) -> Path:
         """Return where a trial's picture goes: beside those of other data or devices."""
-        return self.trials / "samples" / f"{key}-{fingerprint}-{seed}.png"
+        return self.album / f"{key}-{fingerprint}-{seed}.png"
 
     def picture(self, key: str, seed: int, fingerprint: str, name: str) -> Path:
         """Return where a picture of a plugin's own goes; its name may hold any character."""
-        return self.trials / "samples" / f"{key}-{fingerprint}-{seed}+{quote(name, safe='')}.png"
+        return self.album / f"{key}-{fingerprint}-{seed}+{quote(name, safe='')}.png"
 
     def pictures(self) -> dict[str, dict[str, Path]]:
         """Return every trial's pictures: by the stem of its sheet's name, plugins' own by theirs.
@@ -82,10 +93,16 @@ class Archive:
         The sheet itself has the empty name.
         """
         found: dict[str, dict[str, Path]] = {}
-        for path in sorted((self.trials / "samples").glob("*.png")):
+        for path in sorted(self.album.glob("*.png")):
             stem, _, name = path.stem.partition("+")
             found.setdefault(stem, {})[unquote(name)] = path
         return found
+
+    def open_files(
+        self, notice: Notice | None = None, hurry: Callable[[], bool] | None = None
+    ) -> Files:
+        """Return what reads and writes the trials' files; parameters and errors as of its own."""
+        return open_files(self.files, self.trials, notice, hurry)
 
     def clear(self) -> None:
         """Delete every record, checkpoint and picture.
@@ -152,7 +169,7 @@ class Header:
         What each search is, as ``SearchResult`` has it.
     ledger : str or None
         On a shared storage, the name that the trials stand under; ``storage`` is then its
-        address, without a password, and ``files`` the folder of the trials' files.
+        address, without a password, and ``files`` the folder or bucket of the trials' files.
     """
 
     study: Mapping[str, Any]
@@ -220,7 +237,7 @@ def read_results(folder: Path, address: Address | None = None) -> StudyResults:
     Raises
     ------
     GanbenchError
-        If the folder holds no ledger, or one that cannot be read.
+        If the folder holds no ledger, or one that cannot be read, or its pictures cannot be had.
     """
     archive = Archive(folder)
     header = read_header(archive)
@@ -229,9 +246,13 @@ def read_results(folder: Path, address: Address | None = None) -> StudyResults:
             f"{folder}: holds no ledger; expected the report folder of a study that "
             "`ganbench run` has started, such as reports/tricks"
         )
+    records = stored_records(archive, header, address)
     if header.files is not None:
-        archive = Archive(folder, Path(header.files))
-    return results_of(archive, header, stored_records(archive, header, address))
+        archive = Archive(folder, place_of(header.files))
+        stems = {archive.samples(*identity).stem for *_, identity in _cells(header)}
+        with closing(archive.open_files()) as files:
+            files.copy_here(archive.album, stems)
+    return results_of(archive, header, records)
 
 
 def stored_records(
@@ -260,16 +281,13 @@ def results_of(archive: Archive, header: Header, records: Sequence[Record]) -> S
     answers, pictures = settle(records), archive.pictures()
     trials = tuple(
         _trial(
-            arm.name,
+            arm,
             seed,
-            arm.key,
-            answers.get((arm.key, arm.trained_with(seed), fingerprint)),
-            pictures.get(archive.samples(arm.key, arm.trained_with(seed), fingerprint).stem, {}),
+            identity[0],
+            answers.get(identity),
+            pictures.get(archive.samples(*identity).stem, {}),
         )
-        for arm in header.arms
-        if arm.key is not None and arm.skipped is None
-        for seed in seeds_of(header.study)
-        for fingerprint in [header.fingerprints.get(arm.name, "")]
+        for arm, seed, identity in _cells(header)
     )
     results = StudyResults(
         study=header.study,
@@ -288,6 +306,15 @@ def results_of(archive: Archive, header: Header, records: Sequence[Record]) -> S
         collapse_rule=header.collapse_rule,
     )
     return asked_for(results)
+
+
+def _cells(header: Header) -> Iterator[tuple[str, int, tuple[str, int, str]]]:
+    """Give arm, seed and identity of every trial that a study asks for."""
+    for arm in header.arms:
+        if arm.key is not None and arm.skipped is None:
+            fingerprint = header.fingerprints.get(arm.name, "")
+            for seed in seeds_of(header.study):
+                yield arm.name, seed, (arm.key, arm.trained_with(seed), fingerprint)
 
 
 def _trial(
@@ -314,25 +341,3 @@ def _trial(
 
 def _existing(path: Path) -> Path | None:
     return path if path.exists() else None
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file's content as a whole; what was there stays until then.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, such as on a full disk.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Machines that share a folder may have processes of one number.
-    temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -13,6 +13,8 @@ from torch import Tensor
 from ganbench.config.model import Evaluation
 from ganbench.evaluation.collapse import Health
 from ganbench.plugin import TrainedDiscriminator
+from ganbench.study.bucket import FilesError
+from ganbench.study.files import Files
 from ganbench.study.provenance import provenance
 from ganbench.study.records import Ending
 from ganbench.study.results import EvaluationPoint
@@ -73,32 +75,46 @@ class Measured:
 
 
 class Checkpoint:
-    """The state of a trial on disk, and what has been measured of it.
+    """The state of a trial where its files are, and what has been measured of it.
 
     Parameters
     ----------
     path : Path
+    files : Files
+        What reads and writes it.
     fingerprint : str
         A checkpoint made under another one is not used.
     warn : callable
     """
 
-    def __init__(self, path: Path, fingerprint: str, warn: Callable[[str], None]) -> None:
-        self._path, self._fingerprint, self._warn = path, fingerprint, warn
+    def __init__(
+        self, path: Path, files: Files, fingerprint: str, warn: Callable[[str], None]
+    ) -> None:
+        self._path, self._files = path, files
+        self._fingerprint, self._warn = fingerprint, warn
 
     def restore(self, build: Callable[[], Trial]) -> tuple[Trial, Measured]:
-        """Return the trial where its checkpoint left it, or new if there is none."""
+        """Return the trial where its checkpoint left it, or new if there is none.
+
+        Raises
+        ------
+        FilesError
+            If a store stays away: the checkpoint may be worth hours.
+        """
         trial = build()
-        if not self._path.exists():
-            return trial, Measured([])
         try:
-            extra = checkpoint.load(trial, self._path)
+            content = self._files.read(self._path)
+            if content is None:
+                return trial, Measured([])
+            extra = checkpoint.load(trial, content)
             if extra["fingerprint"] == self._fingerprint:
                 points = [EvaluationPoint(**point) for point in extra["points"]]
                 return trial, Measured(points, extra["seconds"])
+        except FilesError:
+            raise
         except Exception as error:
             # Whatever is wrong with it, it saved time and no more: start over.
-            self._warn(f"{self._path}: not usable, the trial starts over: {error}")
+            self._warn(f"{self._shown}: not usable, the trial starts over: {error}")
         self.discard()
         return build(), Measured([])
 
@@ -110,16 +126,23 @@ class Checkpoint:
             "seconds": measured.seconds,
         }
         try:
-            checkpoint.save(trial, self._path, extra)
+            self._files.write(self._path, checkpoint.dump(trial, extra))
         except OSError as error:
             self._warn(
-                f"{self._path}: no checkpoint could be written, the previous one stays: "
+                f"{self._shown}: no checkpoint could be written, the previous one stays: "
                 f"{error.strerror or error}"
             )
 
     def discard(self) -> None:
-        """Delete it: the trial has ended."""
-        self._path.unlink(missing_ok=True)
+        """Delete it: the trial has ended. One that stays is in nobody's way."""
+        try:
+            self._files.delete(self._path)
+        except OSError as error:
+            self._warn(f"{self._shown}: cannot be deleted: {error.strerror or error}")
+
+    @property
+    def _shown(self) -> str:
+        return self._files.shown(self._path)
 
 
 def failure(error: BaseException) -> str:

@@ -1,8 +1,9 @@
 """What a report says of a study besides its trials: put together when a run starts."""
 
 from ganbench.plugin import GanbenchError
-from ganbench.study.archive import Archive, Header, read_header, write_atomically
+from ganbench.study.archive import Archive, Header, read_header
 from ganbench.study.compute import describe_environment
+from ganbench.study.files import write_atomically
 from ganbench.study.prepare import Prepared
 from ganbench.study.run_plan import RunPlan, arm_result, describe_plugins, trick_notes
 from ganbench.study.searches import Searches

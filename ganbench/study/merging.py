@@ -2,8 +2,8 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from ganbench.config.differences import differing_settings
 from ganbench.plugin import GanbenchError
 from ganbench.study.archive import Archive, Header, read_header
+from ganbench.study.files import stem_of
 from ganbench.study.journal import LedgerError
+from ganbench.study.places import place_of
 from ganbench.study.records import ANSWERS, Record, read_records
 from ganbench.study.results import seeds_of
 from ganbench.study.storage import Address, close_storage, open_storage
@@ -100,7 +102,7 @@ def _opened(folder: Path) -> _Source:
 
 
 def _archive(folder: Path, header: Header) -> Archive:
-    return Archive(folder, None if header.files is None else Path(header.files))
+    return Archive(folder, None if header.files is None else place_of(header.files))
 
 
 def _address(header: Header) -> Address | None:
@@ -214,15 +216,13 @@ def _conflict(here: Record, there: Record) -> list[str]:
 
 
 def _copy_pictures(there: _Source, target: Archive) -> None:
-    for record in there.records:
-        if record.state not in ANSWERS:
-            continue
-        sheet = there.archive.samples(*record.identity)
-        found = [sheet, *sheet.parent.glob(f"{escape(sheet.stem)}+*.png")]
-        for picture in found:
-            copy = target.samples(*record.identity).parent / picture.name
-            if picture.exists() and not copy.exists():
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(picture, copy)
+    answers = [record for record in there.records if record.state in ANSWERS]
+    wanted = {there.archive.samples(*record.identity).stem for record in answers}
+    with closing(there.archive.open_files()) as source, closing(target.open_files()) as goal:
+        missing = source.names(there.archive.album) - goal.names(target.album)
+        for name in sorted(missing):
+            content = source.read(there.archive.album / name) if stem_of(name) in wanted else None
+            if content is not None:
+                goal.write(target.album / name, content)
     if there.archive.data_sheet.exists() and not target.data_sheet.exists():
         shutil.copyfile(there.archive.data_sheet, target.data_sheet)

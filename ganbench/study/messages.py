@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ganbench.config.model import Component, Evaluation, TrialConfig
 from ganbench.study.definition import Definition
+from ganbench.study.places import Place
 from ganbench.study.search import Rules
 from ganbench.study.storage import Address
 
@@ -31,7 +32,7 @@ class Job:
     device : str
     searches : mapping of str to Rules
         By the names of their Optuna studies.
-    files : Path or None
+    files : Path, BucketPlace or None
         Where the trials' files are, if not in the report folder.
     storage : Address or None
         Where the trials stand, if not in the report folder's journal.
@@ -52,7 +53,7 @@ class Job:
     cache: Path
     device: str
     searches: Mapping[str, Rules] = field(default_factory=dict)
-    files: Path | None = None
+    files: Place | None = None
     storage: Address | None = None
     instrument: Mapping[str, Any] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from ganbench.evaluation.pictures import TILES, sample_sheet
 from ganbench.plugin import Data, GanbenchError, Host, Progress
 from ganbench.study.compute import set_up_torch
 from ganbench.study.design import FULL, Arm
+from ganbench.study.files import Files
 from ganbench.study.provenance import provenance
 from ganbench.study.run_plan import RunPlan, fingerprint
 from ganbench.study.searches import Searches, searches_of
@@ -80,6 +81,28 @@ def prepare(plan: RunPlan, progress: Progress) -> Prepared:
         if arm.config is not None and arm.skipped is None
     }
     return Prepared(data, evaluator, arms, fingerprints, instrument)
+
+
+def prepare_together(plan: RunPlan, files: Files, progress: Progress) -> Prepared:
+    """Do so with the classifier and the reference that the study's machines have in common.
+
+    Parameters
+    ----------
+    plan : RunPlan
+    files : Files
+        What is not among them yet, others are given.
+    progress : callable
+
+    Raises
+    ------
+    GanbenchError
+        As ``prepare`` does, or if the files cannot be had.
+    """
+    while True:
+        brought = files.copy_here(plan.cache)
+        prepared = prepare(plan, progress)
+        if files.offer(plan.cache, brought):
+            return prepared
 
 
 def check_arms(

@@ -16,6 +16,7 @@ from ganbench.plugin import Host
 from ganbench.plugin.kinds import Kind
 from ganbench.study.definition import Definition
 from ganbench.study.design import Arm
+from ganbench.study.places import Place
 from ganbench.study.records import Cell
 from ganbench.study.results import ArmResult
 from ganbench.study.storage import Address
@@ -70,7 +71,7 @@ class RunPlan:
     cache : Path
     storage : Address or None
         Where the trials stand, if not in the report folder's journal.
-    files : Path or None
+    files : Path, BucketPlace or None
         Where the trials' checkpoints and pictures are, if not in the report folder.
     stall : float
         Seconds without a sign of life after which a worker is ended; 0 is never.
@@ -89,7 +90,7 @@ class RunPlan:
     data_root: Path | None
     cache: Path
     storage: Address | None = None
-    files: Path | None = None
+    files: Place | None = None
     stall: float = 1800.0
 
 

@@ -18,6 +18,7 @@ from ganbench.plugin import Data, GanbenchError, Host, TrainedDiscriminator
 from ganbench.study.album import Album
 from ganbench.study.archive import Archive
 from ganbench.study.attempt import Checkpoint, PrunedError, attempt, failure
+from ganbench.study.bucket import FilesError
 from ganbench.study.claim import Claim
 from ganbench.study.compute import set_up_torch
 from ganbench.study.journal import LedgerError
@@ -92,6 +93,7 @@ class _Worker:
         set_up_torch(job.device)
         self.job, self.link = job, link
         self.archive = Archive(job.report, job.files)
+        self.files = self.archive.open_files(link.notice, link.stopped_waiting)
         self.host = Host(job.plugins)
         check_plugins(job, self.host)
         self.observers = Observers(self.host, link.notice)
@@ -152,6 +154,12 @@ class _Worker:
             ending = self._attempt(claim)
         except (LedgerError, OrphanedError):
             raise
+        except FilesError:
+            self.ledger.put_back(claim.number)
+            if not self.link.stopped():
+                raise
+            self.link.send(PutBack(claim.number))
+            return
         except _OvertakenError:
             self._checkpoint(claim).discard()
             self.link.send(Overtaken(claim.number))
@@ -204,7 +212,7 @@ class _Worker:
         # One that diverged stopped at a step that depends on how its training was sliced.
         shown = claim.search is None
         if shown and ending is not None and ending.outcome == "complete":
-            Album(self.archive, claim, self.link.notice).keep(trial, self.data)
+            Album(self.archive, self.files, claim, self.link.notice).keep(trial, self.data)
         return ending
 
     def prune(self, claim: Claim, curve: Mapping[int, float], step: int) -> None:
@@ -226,7 +234,7 @@ class _Worker:
 
     def _checkpoint(self, claim: Claim) -> Checkpoint:
         path = self.archive.checkpoint(claim.place, claim.seed)
-        return Checkpoint(path, claim.fingerprint, self.link.notice)
+        return Checkpoint(path, self.files, claim.fingerprint, self.link.notice)
 
     def _fail(self, claim: Claim, error: Exception, began: float) -> None:
         self.link.check()

@@ -1,8 +1,6 @@
 """The clauses of a trick's contract about bits: equal starts, streams, restarts, static steps."""
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +12,7 @@ from ganbench.testing.differences import attributes_that_differ, some
 from ganbench.testing.result import ContractError, NothingToCheckError
 from ganbench.testing.tiny import STEPS, differing, weights
 from ganbench.testing.watch import Watch
-from ganbench.training import Trial, load, save
+from ganbench.training import Trial, dump, load
 
 
 def shared_layers_start_alike(case: TrickCase) -> None:
@@ -87,9 +85,7 @@ def resumes_exactly(case: PluginCase) -> None:
     whole, first, second = (case.make(case.parameters) for _ in range(3))
     whole.advance(case.steps)
     first.advance(case.steps // 2)
-    with tempfile.TemporaryDirectory() as folder:
-        save(first, Path(folder) / "trial.pt")
-        load(second, Path(folder) / "trial.pt")
+    load(second, dump(first))
     second.advance(case.steps)
     found = differing(weights(whole), weights(second))
     same = torch.equal(whole.loss_log, second.loss_log)

@@ -1,6 +1,6 @@
 """Random streams, the composed step, the loop, checkpoints."""
 
-from ganbench.training.checkpoint import load, save
+from ganbench.training.checkpoint import dump, load
 from ganbench.training.errors import (
     CheckpointError,
     HookError,
@@ -18,8 +18,8 @@ __all__ = [
     "NonFiniteError",
     "NotApplicableError",
     "Trial",
+    "dump",
     "load",
-    "save",
     "traced",
     "trained_discriminator",
 ]

@@ -1,9 +1,7 @@
-"""Checkpoints: all of a trial's state, written atomically, read back bit for bit."""
+"""Checkpoints: all of a trial's state as one string of bytes, read back bit for bit."""
 
-import os
-import socket
+import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,20 +12,14 @@ from ganbench.training.trial import Trial, trial_parts
 VERSION = 3
 
 
-def save(trial: Trial, path: Path, extra: Mapping[str, Any] | None = None) -> None:
-    """Write a checkpoint; the one that was there stays whole until this one is.
+def dump(trial: Trial, extra: Mapping[str, Any] | None = None) -> bytes:
+    """Return a checkpoint.
 
     Parameters
     ----------
     trial : Trial
-    path : Path
     extra : mapping
         Plain values of the caller's, given back by ``load``.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, such as on a full disk.
     """
     state = {
         "version": VERSION,
@@ -51,41 +43,27 @@ def save(trial: Trial, path: Path, extra: Mapping[str, Any] | None = None) -> No
         "updates": trial.update_log[: trial.step].clone(),
         "extra": dict(extra or {}),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Machines that share a folder may have processes of one number.
-    temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        # torch.save reports a full disk as a RuntimeError of its zip writer.
-        if isinstance(error, RuntimeError):
-            raise OSError(f"{path}: {error}") from error
-        raise
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
 
 
-def load(trial: Trial, path: Path) -> dict[str, Any]:
+def load(trial: Trial, content: bytes) -> dict[str, Any]:
     """Bring a newly built trial to where a checkpoint left it, and return the extra values.
 
     Raises
     ------
     CheckpointError
-        If the file cannot be read, or is of another version, configuration or seed.
+        If the content cannot be read, or is of another version, configuration or seed.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
-        raise CheckpointError(f"{path}: not a readable checkpoint ({error})") from error
+        raise CheckpointError(f"not a readable checkpoint ({error})") from error
     wanted = {"version": VERSION, "key": trial.config.key(), "seed": trial.seed}
     for name, value in wanted.items():
         if state.get(name) != value:
-            raise CheckpointError(
-                f"{path}: has {name} {state.get(name)!r}, and this trial {value!r}"
-            )
+            raise CheckpointError(f"has {name} {state.get(name)!r}, and this trial {value!r}")
     for name, parts in trial_parts(trial).items():
         for part, saved in zip(parts, state["parts"][name], strict=True):
             part.load_state_dict(saved)

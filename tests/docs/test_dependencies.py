@@ -60,7 +60,13 @@ def test_each_declared_dependency_has_a_whole_row_and_nothing_else_has(table, de
 def test_everything_imported_is_declared_or_told_to_come_with_what_is():
     declared = {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in RUNTIME | EXTRAS}
     brought = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"Brings (.*?), used", PAGE))))
-    assert brought == {"markupsafe", "pydantic_core", "annotated_types", "sqlalchemy"}
+    assert brought == {
+        "markupsafe",
+        "pydantic_core",
+        "annotated_types",
+        "sqlalchemy",
+        "botocore",
+    }
     assert IMPORTED - declared - brought == set()
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, and torch as it was, for the tests that need them."""
+"""A PostgreSQL server and an object store of one's own, and torch as it was, for tests."""
 
 import os
 
@@ -27,6 +27,27 @@ def postgres():
 def database(postgres):
     """The address of an empty database."""
     return postgres.database()
+
+
+@pytest.fixture(scope="session")
+def store_server():
+    """An object store for the whole session."""
+    pytest.importorskip("moto", reason="an object store to test against: see pyproject.toml")
+    from object_store import ObjectStore
+
+    server = ObjectStore()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def object_store(store_server, monkeypatch):
+    """The store, to which every client of this process and its children is led."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in store_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return store_server
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from ganbench.config.model import Study
 from ganbench.plugin import Host
 from ganbench.study.design import expand
+from ganbench.study.places import place_of
 from ganbench.study.run_plan import RunPlan
 from ganbench.study.server import address_of
 from ganbench.study.supervisor import run_study
@@ -23,7 +24,7 @@ class Silent:
         return lambda *arguments: None
 
 
-def plan_of(study, report, cache, url=None, workers=1, host=None):
+def plan_of(study, report, cache, url=None, workers=1, host=None, files=None):
     """Return the plan of a run, in a journal or at an address."""
     host = host or Host()
     study = Study.model_validate(study)
@@ -44,9 +45,11 @@ def plan_of(study, report, cache, url=None, workers=1, host=None):
         data_root=None,
         cache=Path(cache),
         storage=address,
+        files=files,
     )
 
 
 if __name__ == "__main__":
-    text, report, cache, url = sys.argv[1:]
-    run_study(plan_of(json.loads(text), report, cache, url), Silent(), joining=True)
+    text, report, cache, url, *given = sys.argv[1:]
+    files = place_of(given[0]) if given else None
+    run_study(plan_of(json.loads(text), report, cache, url, files=files), Silent(), joining=True)

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from ganbench.plugin import Data, Picture
-from ganbench.study import album as album_module
 from ganbench.study.album import Album
 from ganbench.study.archive import Archive
 from ganbench.study.claim import Claim
@@ -41,7 +40,7 @@ def archive(tmp_path):
 
 def keep(archive, shown):
     notices = []
-    Album(archive, CLAIM, notices.append).keep(shown, DATA)
+    Album(archive, archive.open_files(), CLAIM, notices.append).keep(shown, DATA)
     return notices
 
 
@@ -93,10 +92,10 @@ def test_samples_beyond_those_measured_that_are_not_finite_are_told(archive):
 
 
 def test_a_full_disk_is_told(archive, monkeypatch):
-    def full(path, content):
+    def full(file):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(album_module, "write_atomically", full)
+    monkeypatch.setattr(os, "fsync", full)
     notices = keep(archive, Shown({"painter.one": picture()}))
     assert len(notices) == 2
     assert all("could not be written: No space left" in notice for notice in notices)

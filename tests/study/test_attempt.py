@@ -16,7 +16,8 @@ from ganbench.config.model import Execution as ExecutionSettings
 from ganbench.plugin import Data, Host, Trick, TrickParameters
 from ganbench.study import attempt as attempt_module
 from ganbench.study.attempt import Checkpoint, Measured, attempt, evaluation_steps
-from ganbench.training import Trial, checkpoint
+from ganbench.study.files import open_files
+from ganbench.training import Trial
 
 CPU = torch.device("cpu")
 SETTINGS = Evaluation(samples=16, every=4, batch_size=8)
@@ -106,7 +107,7 @@ def build(host, data):
 
 def kept_in(folder, warnings=None, fingerprint="f"):
     warn = (warnings if warnings is not None else []).append
-    return Checkpoint(folder / "trial.pt", fingerprint, warn)
+    return Checkpoint(folder / "trial.pt", open_files(folder, folder), fingerprint, warn)
 
 
 def train(build, kept, listener=None):
@@ -179,14 +180,14 @@ def test_samples_that_are_not_finite_end_the_trial_as_diverged(build, tmp_path):
     assert "step 4" in ending.error
 
 
+def full(file):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_a_full_disk_costs_the_checkpoint_and_not_the_trial(build, tmp_path, monkeypatch):
     whole = train(build, kept_in(tmp_path / "whole"))
     warnings = []
-
-    def full(*arguments):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(checkpoint, "save", full)
+    monkeypatch.setattr(os, "fsync", full)
     ending = train(build, kept_in(tmp_path / "full", warnings))
     assert untimed(ending) == untimed(whole)
     assert "No space left" in warnings[0]
@@ -196,9 +197,6 @@ def test_a_previous_checkpoint_survives_a_full_disk(build, tmp_path, monkeypatch
     whole = train(build, kept_in(tmp_path / "whole"))
     kept = kept_in(tmp_path / "part")
     assert train(build, kept, Listener(stop_after=3)) is None
-
-    def full(file):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)

@@ -4,7 +4,7 @@ import torch
 
 from ganbench.plugin import Host, Trick, TrickParameters
 from ganbench.testing import STEPS, tiny_config, tiny_data
-from ganbench.training import Trial, load, save
+from ganbench.training import Trial, dump, load
 
 CPU = torch.device("cpu")
 
@@ -18,12 +18,11 @@ def trial(*classes, seed=3, **changes):
     return Trial(config, seed, tiny_data(), Host(classes=classes), CPU)
 
 
-def resumed(*classes, folder, **changes):
+def resumed(*classes, **changes):
     whole, first, second = (trial(*classes, **changes) for _ in range(3))
     whole.advance(STEPS)
     first.advance(STEPS // 2)
-    save(first, folder / "trial.pt")
-    load(second, folder / "trial.pt")
+    load(second, dump(first))
     second.advance(STEPS)
     return whole, second
 

@@ -10,7 +10,7 @@ from surface_trials import CPU, make
 from ganbench.config.model import Execution, Optimizer, Optimizers
 from ganbench.plugin import Host
 from ganbench.testing import differing, tiny_config, tiny_data, weights
-from ganbench.training import Trial, compiled, load, save, traced
+from ganbench.training import Trial, compiled, dump, load, traced
 
 needs_compiler = pytest.mark.skipif(
     not any(shutil.which(name) for name in ("c++", "g++", "clang++")), reason="no C++ compiler"
@@ -74,13 +74,12 @@ def test_in_float64_thirty_steps_are_the_eager_ones(architecture, sizes, optimiz
 
 
 @quiet
-def test_a_resumed_compiled_trial_equals_an_uninterrupted_one_bit_for_bit(uncompiled, tmp_path):
+def test_a_resumed_compiled_trial_equals_an_uninterrupted_one_bit_for_bit(uncompiled):
     tricks = {"instance_noise": {"start": 0.2}, "ema": {}}
     whole, first, rest = (trial(tricks=tricks) for _ in range(3))
     whole.advance(9)
     first.advance(4)
-    save(first, tmp_path / "trial.pt")
-    load(rest, tmp_path / "trial.pt")
+    load(rest, dump(first))
     rest.advance(5)
     assert whole.execution == rest.execution == {"backend": "compiled"}
     assert differing(weights(whole), weights(rest)) == []
@@ -115,7 +114,7 @@ def test_capturing_and_checking_disturb_nothing(uncompiled):
 @needs_compiler
 @quiet
 @pytest.mark.slow
-def test_a_graph_serves_only_trials_that_it_fits(tmp_path, monkeypatch):
+def test_a_graph_serves_only_trials_that_it_fits(monkeypatch):
     # With a real compiler: what it takes for granted of its arguments is not in the graph's text.
     monkeypatch.setattr(compiled, "_functions", {})
 
@@ -143,8 +142,7 @@ def test_a_graph_serves_only_trials_that_it_fits(tmp_path, monkeypatch):
             torch.testing.assert_close(ours.loss_log, eager.loss_log, rtol=1e-4, atol=1e-5)
     assert len(compiled._functions) == 2
     rest = Trial(ours.config, 2, tiny_data(), Host(classes=[cls]), CPU)
-    save(ours, tmp_path / "trial.pt")
-    load(rest, tmp_path / "trial.pt")
+    load(rest, dump(ours))
     for run in (ours, rest):
         run.advance(4)
     assert rest.execution == {"backend": "compiled"}
@@ -248,11 +246,10 @@ def test_what_a_graph_would_get_wrong_is_taken_eagerly_and_told(uncompiled, meth
 
 @quiet
 @pytest.mark.parametrize("method", [looks, draws_by_value])
-def test_what_was_taken_eagerly_is_so_after_a_resume(uncompiled, method, tmp_path):
+def test_what_was_taken_eagerly_is_so_after_a_resume(uncompiled, method):
     whole, rest = trial(odd(method)), trial(odd(method))
     whole.advance(3)
-    save(whole, tmp_path / "trial.pt")
-    load(rest, tmp_path / "trial.pt")
+    load(rest, dump(whole))
     whole.advance(3)
     rest.advance(3)
     assert rest.execution == whole.execution

@@ -84,11 +84,11 @@ class TestPlans:
         total = running.loss_log[0, 0, 1].item()
         assert running.losses(0)["discriminator"] == pytest.approx(total / 2)
 
-    def test_a_plan_that_changes_with_the_step_resumes_exactly(self, tmp_path):
+    def test_a_plan_that_changes_with_the_step_resumes_exactly(self):
         def plan_updates(self, step, updates, buf):
             return (*updates, "generator") if step % 2 else ("discriminator", *updates)
 
-        whole, second = resumed(make("planned", plan_updates=plan_updates), folder=tmp_path)
+        whole, second = resumed(make("planned", plan_updates=plan_updates))
         assert differing(weights(whole), weights(second)) == []
         assert torch.equal(whole.update_log, second.update_log)
         assert whole.update_log[:2, 0].tolist() == [[1, 2], [2, 1]]

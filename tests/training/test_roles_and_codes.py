@@ -76,8 +76,8 @@ class TestRolesOfATricksOwn:
         ]
         assert seen[1][2] == 2
 
-    def test_it_resumes_exactly(self, tmp_path):
-        whole, second = resumed(QHead, folder=tmp_path)
+    def test_it_resumes_exactly(self):
+        whole, second = resumed(QHead)
         assert differing(weights(whole), weights(second)) == []
 
     @pytest.mark.parametrize(
