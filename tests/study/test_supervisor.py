@@ -277,7 +277,7 @@ def test_results_of_another_device_are_kept_and_not_mixed_with_this_one_s(run, m
         return supervisor_module.replace(found, fingerprints=prints)
 
     with monkeypatch.context() as patch:
-        patch.setattr(supervisor_module, "prepare", elsewhere)
+        patch.setattr("ganbench.study.prepare.prepare", elsewhere)
         _, log, results = run(finishes)
     assert log.overview.done == 0
     assert any("4 earlier results are not used" in text for text in log.notices)
