@@ -8,7 +8,7 @@ from ganbench.study.calibration import Pace
 from ganbench.study.prepare import Prepared
 from ganbench.study.records import Record, complete_identities
 from ganbench.study.run_plan import RunPlan, cells_of
-from ganbench.study.search import tried
+from ganbench.study.search import places, tried
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,21 @@ def tuning_plan(
     for search in searches.searches:
         rules = search.rules
         here = rules.budget * len(rules.seeds)
-        known = [one for one in tried(rules, records).values() if one.index < rules.budget]
-        missing = here - sum(len(rules.seeds) if one.state != "open" else one.done for one in known)
+        known = tried(rules, records)
+        total = places(rules, known)
+        found = [one for index, one in known.items() if index < total and one.state != "failed"]
+        failed = sum(one.state == "failed" for index, one in known.items() if index < total)
+        done = sum(len(rules.seeds) if one.state != "open" else one.done for one in found)
+        missing = (total - failed) * len(rules.seeds) - done
         whole, left = whole + here, left + missing
         pace = paces.get(search.base.key())
         seconds += missing * pace.trial(search.base) if pace is not None else 0.0
     arms, fingerprints = searches.settled(searches.arms, records)
-    done = complete_identities(records)
+    complete = complete_identities(records)
     settled = [arm for arm in arms if arm.config is not None]
     again = sum(arm.skipped is None for arm in arms) * len(plan.study.all_seeds)
     more = again - sum(
-        cell.identity in done for cell in cells_of(plan.study, settled, fingerprints)
+        cell.identity in complete for cell in cells_of(plan.study, settled, fingerprints)
     )
     typical = [pace.trial(plan.arms[0].config) for pace in paces.values() if plan.arms[0].config]
     seconds += more * (sum(typical) / len(typical) if typical else 0.0)

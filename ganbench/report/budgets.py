@@ -92,12 +92,13 @@ def _frame(searches: Sequence[SearchResult]) -> _Frame | None:
     low, high = min(values), max(values)
     if low == high:
         low, high = low / 2, high * 2
-    return _Frame(low, high, max(search.budget for search in searches) + 0.5)
+    widest = max(max(search.budget, len(search.trials)) for search in searches)
+    return _Frame(low, high, widest + 0.5)
 
 
 def _history(search: SearchResult, frame: _Frame, label: str, place: int) -> Figure:
     ended = [trial for trial in search.trials if trial.state != "open"]
-    parts = frame.axes(search.arm, f"{count(len(ended), 'configuration')} of {search.budget}")
+    parts = frame.axes(search.arm, f"{count(search.done, 'configuration')} of {search.budget}")
     best = [(index, value) for index, value in best_so_far(search) if value > 0]
     steps: list[tuple[float, float]] = []
     for index, value in best:

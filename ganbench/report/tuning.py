@@ -34,7 +34,7 @@ PRUNERS = {
 SECONDS = {"collapse": "share of evaluations collapsed", "seconds_per_step": "seconds a step"}
 BUDGET_NOTE = (
     "The lowest figure to be expected of so many configurations drawn from those tried (Dodge et "
-    "al., 2019){dashed}. One that diverged or failed counts with the worst figure that any came "
+    "al., 2019){dashed}. One that diverged counts with the worst figure that any came "
     "to, one that was pruned with its last. It supposes independent draws{sampler}. All of it is "
     "on tuning seeds, whose winners look better than they are."
 )
@@ -162,6 +162,7 @@ def _notes(results: StudyResults, searches: Sequence[SearchResult], two: bool) -
             f"Each configuration was drawn from the results of all but the last {one.ahead} before "
             "it, so that what was tried does not depend on how many workers there were."
         )
+    notes += _failed(searches)
     if two:
         notes.append(
             "Two readings, each with its own family for Holm's method, declared beforehand: as "
@@ -169,6 +170,24 @@ def _notes(results: StudyResults, searches: Sequence[SearchResult], two: bool) -
             "is left of it once both have had the same budget. Neither is corrected for the other."
         )
     return tuple(" ".join(note.split()).replace(" ,", ",") for note in notes)
+
+
+def _failed(searches: Sequence[SearchResult]) -> list[str]:
+    """Say what came of the configurations that failed, if any did."""
+    if not any(search.count("failed") for search in searches):
+        return []
+    short = [
+        f"{search.arm}: {count(search.unreplaced, 'configuration')} fewer"
+        for search in searches
+        if search.unreplaced
+    ]
+    text = "In the place of a configuration that failed another one was tried"
+    if not short:
+        return [f"{text}: it is no part of the budget."]
+    return [
+        f"{text}, up to as many as the budget. Where more failed, the budget was smaller than "
+        f"that of the others ({'; '.join(short)})."
+    ]
 
 
 def _readings(
@@ -198,7 +217,7 @@ def _searches(searches: Sequence[SearchResult], primary: str) -> Table:
         rows.append(
             (
                 search.arm,
-                f"{sum(trial.state != 'open' for trial in search.trials)} of {search.budget}",
+                f"{search.done} of {search.budget}",
                 *(str(search.count(state)) for state in ("pruned", "diverged", "failed")),
                 NOTHING if best is None else number(best.value),
                 f"{steps:,} of {whole:,}",

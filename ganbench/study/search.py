@@ -58,7 +58,7 @@ class Rules:
     seeds : tuple of int
         The tuning seeds.
     budget : int
-        Configurations that it tries.
+        Configurations that it tries, those that fail not counted.
     sampler, pruner : str
     parallel : int
         How many configurations may be under way.
@@ -139,6 +139,21 @@ def tried(rules: Rules, records: Iterable[Record]) -> dict[int, Tried]:
         if seed not in places or _rank(record) > _rank(places[seed]):
             places[seed] = record
     return {index: _tried(rules, index, found[index]) for index in sorted(found)}
+
+
+def places(rules: Rules, known: Mapping[int, Tried]) -> int:
+    """Return how many configurations a search is to try, by what is known of them.
+
+    The budget, and one more for each that failed, so that the budgets of all searches buy as many
+    results; but at most as many more as the budget, for a space may have hardly any that trains.
+    One that diverged, or does badly, is a result.
+    """
+    total, before = rules.budget, 0
+    while total > before:
+        before = total
+        failed = sum(one.state == "failed" for index, one in known.items() if index < total)
+        total = rules.budget + min(failed, rules.budget)
+    return total
 
 
 def sampling_study(rules: Rules, before: Sequence[Tried], attempt: int = 0) -> optuna.Study:

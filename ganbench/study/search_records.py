@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ganbench.study.records import Record
-from ganbench.study.search import Rules, Tried, open_study, tried
+from ganbench.study.search import Rules, Tried, open_study, places, tried
 from ganbench.study.search_result import SearchResult, SearchTrial
 from ganbench.study.searching import choose, front
 
@@ -27,9 +27,12 @@ def search_result(described: Mapping[str, Any], records: Iterable[Record]) -> Se
     margin, space = own.pop("margin"), own.pop("space")
     tuples = {name: tuple(own[name]) for name in ("seeds", "objectives")}
     rules = Rules(**{**own, **tuples})
-    found = [one for index, one in tried(rules, records).items() if index < rules.budget]
-    ended = [one for one in found if one.state != "open"]
-    winner = choose(found, margin) if len(ended) == rules.budget else None
+    known = tried(rules, records)
+    total = places(rules, known)
+    found = [one for index, one in known.items() if index < total]
+    has_ended = sum(one.state != "open" for one in found) == total
+    winner = choose(found, margin) if has_ended else None
+    failed = sum(one.state == "failed" for one in found)
     several = len(rules.objectives) > 1
     importances, reason = _importances(rules, found)
     return SearchResult(
@@ -48,6 +51,7 @@ def search_result(described: Mapping[str, Any], records: Iterable[Record]) -> Se
         front=tuple(one.index for one in front(found)) if several else (),
         importances=importances,
         unimportant=reason,
+        unreplaced=rules.budget - (total - failed) if has_ended else 0,
     )
 
 

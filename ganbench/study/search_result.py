@@ -50,7 +50,7 @@ class SearchResult:
     arm : str
         Whose hyperparameters it tunes, or what it finds.
     budget : int
-        Configurations that it may try.
+        Configurations that it may try, those that fail not counted.
     seeds : tuple of int
         Tuning seeds.
     sampler, pruner : str
@@ -71,6 +71,9 @@ class SearchResult:
         Optuna's, summing to 1.
     unimportant : str
         Why there are none.
+    unreplaced : int
+        Configurations of the budget that failed with nothing in their place, once it has ended:
+        by so many it had less than others.
     """
 
     name: str
@@ -88,6 +91,7 @@ class SearchResult:
     front: tuple[int, ...]
     importances: Mapping[str, float] | None
     unimportant: str
+    unreplaced: int = 0
 
     @property
     def ahead(self) -> int:
@@ -96,10 +100,14 @@ class SearchResult:
         return self.budget if blind else self.parallel
 
     @property
+    def done(self) -> int:
+        """How many configurations have ended, those that failed not counted."""
+        return sum(trial.state not in ("open", "failed") for trial in self.trials)
+
+    @property
     def ended(self) -> bool:
         """Whether every configuration of the budget has ended."""
-        done = sum(trial.state != "open" for trial in self.trials)
-        return done >= self.budget
+        return self.done + self.unreplaced >= self.budget
 
     def count(self, state: SearchState) -> int:
         """Return how many configurations ended so."""
@@ -136,8 +144,8 @@ def expected_best(values: Sequence[float], most: int | None = None) -> list[floa
 def budget_curve(search: SearchResult, worst: float) -> list[float]:
     """Return the expected best of a search against the number of configurations tried.
 
-    One that diverged, or failed, counts with the worst figure that any search came to: to leave
-    it out would praise a space for what it survives.
+    One that diverged, or that failed with nothing in its place, counts with the worst figure that
+    any search came to: to leave it out would praise a space for what it survives.
 
     Parameters
     ----------
@@ -147,8 +155,9 @@ def budget_curve(search: SearchResult, worst: float) -> list[float]:
     values = [
         trial.value if trial.value is not None and isfinite(trial.value) else worst
         for trial in search.trials
-        if trial.state != "open"
+        if trial.state not in ("open", "failed")
     ]
+    values += [worst] * search.unreplaced
     return expected_best(values) if values else []
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ganbench.config.model import TrialConfig
 from ganbench.plugin import GanbenchError
 from ganbench.study.records import Cell, Draw, Record
-from ganbench.study.search import Rules, Tried, sampling_study, tried
+from ganbench.study.search import Rules, Tried, places, sampling_study, tried
 from ganbench.study.space import Space
 
 ATTEMPTS = 200
@@ -76,7 +76,7 @@ class Search:
         cells: list[Cell] = []
         under_way: set[str] = set()
         before: list[Tried] = []
-        for index in range(self.rules.budget):
+        for index in range(places(self.rules, known)):
             if any(one.state == "open" for one in before[: max(0, index + 1 - self.rules.ahead)]):
                 break
             one = known.get(index)
@@ -94,8 +94,9 @@ class Search:
     def ended(self, records: Sequence[Record]) -> list[Tried] | None:
         """Return all configurations once every one has ended, None before."""
         known = tried(self.rules, records)
-        found = [known[index] for index in range(self.rules.budget) if index in known]
-        if len(found) < self.rules.budget or any(one.state == "open" for one in found):
+        total = places(self.rules, known)
+        found = [known[index] for index in range(total) if index in known]
+        if len(found) < total or any(one.state == "open" for one in found):
             return None
         return found
 
@@ -154,7 +155,7 @@ class Search:
         cells = self._made[one.index][1]
         if one.state == "open":
             return cells[: one.done + 1]
-        # What failed is not tried again: its budget is spent.
+        # What failed is not tried again: another one takes its place.
         return cells[: one.done - (one.state == "failed")]
 
     def _all_cells(self, one: Tried, config: TrialConfig) -> list[Cell]:

@@ -151,3 +151,18 @@ def test_a_search_that_has_not_begun_is_no_error(tuned, tmp_path):
     assert found.history == found.budget == ()
     assert found.chosen is None
     write_report(replace(tuned, searches=(open_,)), tmp_path / "report")
+
+
+def test_what_failed_is_told_and_where_nothing_took_its_place(tuned):
+    first, second, *others = tuned.searches
+    assert not any("failed" in note for note in section(tuned).notes)
+    more = replace(first, trials=(*first.trials, SearchTrial(4, {}, "failed", None, None, 0)))
+    notes = section(replace(tuned, searches=(more, second, *others))).notes
+    told = "In the place of a configuration that failed another one was tried"
+    assert f"{told}: it is no part of the budget." in notes
+    short = replace(second, budget=6, unreplaced=2)
+    notes = section(replace(tuned, searches=(more, short, *others))).notes
+    (note,) = [note for note in notes if note.startswith(told)]
+    assert f"({second.arm}: 2 configurations fewer)" in note
+    row = section(replace(tuned, searches=(more, short, *others))).searches.rows
+    assert [cells[1] for cells in row[:2]] == ["4 of 4", "4 of 6"]

@@ -79,9 +79,11 @@ class Play:
                 break
             claim = hands.pop((7 * seed + 5 * ended) % len(hands))
             result = self.objective(claim.config, claim.seed)
-            self.ledger.finish(
-                claim.number, result if isinstance(result, Ending) else ending(result)
-            )
+            if result is None:
+                self.ledger.fail(claim.number, "failed", "MemoryError: no")
+            else:
+                made = result if isinstance(result, Ending) else ending(result)
+                self.ledger.finish(claim.number, made)
             ended += 1
         return ended
 

@@ -11,8 +11,10 @@ from ganbench.config.model import TrialConfig
 from ganbench.plugin import GanbenchError, Host
 from ganbench.study.archive import Archive
 from ganbench.study.journal import open_journal
-from ganbench.study.records import Ending, complete_identities, settle
+from ganbench.study.records import Ending, complete_identities, failures, settle
 from ganbench.study.search import Tried, geometric_mean, prune, second_value
+from ganbench.study.search_records import search_result
+from ganbench.study.search_result import budget_curve
 from ganbench.study.searches import FOUND
 from ganbench.study.searching import choose, front
 
@@ -374,3 +376,43 @@ def test_a_worker_that_dies_as_it_gives_a_trial_up_changes_nothing(play, pruner)
 def objective_of(found, index):
     (record,) = [one for one in found.ledger.records() if one.index == index]
     return objective(record.attributes["config"], 100)
+
+
+def crashes_if_large(config, seed):
+    return None if config["latent"]["dimension"] == 64 else objective(config, seed)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_what_fails_is_replaced_whoever_works_when(play, sampler):
+    alone, together = (play(crashes_if_large, trials=8, sampler=sampler) for _ in range(2))
+    alone.to_the_end()
+    together.to_the_end(workers=4, seed=1)
+    assert alone.tried() == together.tried()
+    (described,) = alone.searches.described()
+    result = search_result(described, alone.ledger.records())
+    assert result.count("complete") == result.done == 8
+    assert result.count("failed") > 0
+    assert len(result.trials) == 8 + result.count("failed")
+    assert result.trials[-1].state != "open"
+    assert (result.ended, result.unreplaced) == (True, 0)
+    assert settled(alone).config.latent.dimension == 16
+    failed = failures(alone.ledger.records())
+    assert not any(cell.address in failed for cell in alone.wanted())
+
+
+def test_a_space_in_which_nothing_trains_ends_and_says_what_it_lacks(play):
+    found = play(lambda config, seed: None, trials=4, sampler="random")
+    assert found.to_the_end() == 8  # the budget, and as many again
+    (described,) = found.searches.described()
+    result = search_result(described, found.ledger.records())
+    assert (result.ended, result.unreplaced, result.winner) == (True, 4, None)
+    assert budget_curve(result, 9.0) == [9.0] * 4
+    assert "none of the 8 configurations" in settled(found).skipped
+
+
+def test_a_search_half_way_lacks_nothing_yet(play):
+    found = play(crashes_if_large, trials=8, sampler="random")
+    found.to_the_end(most=5)
+    (described,) = found.searches.described()
+    result = search_result(described, found.ledger.records())
+    assert (result.ended, result.unreplaced, result.winner) == (False, 0, None)
