@@ -21,9 +21,9 @@ from typing import Annotated, Any
 
 from ganbench.plugin import Field, GanbenchError, Launcher, LauncherParameters, WorkerStatus
 
+from .._library import installed
 from ._child import portable, run
 from ._interrupts import interruptible
-from ._library import installed
 
 
 class Ray(Launcher):

@@ -20,9 +20,9 @@ from typing import Annotated, Any, Literal
 
 from ganbench.plugin import Field, GanbenchError, Launcher, LauncherParameters, WorkerStatus
 
+from .._library import installed
 from ._child import portable
 from ._interrupts import interruptible
-from ._library import installed
 from ._slurm_job import Job
 
 WAITING = ("PENDING", "REQUEUED", "PREEMPTED", "READY")

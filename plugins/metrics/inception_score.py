@@ -1,16 +1,17 @@
 """Inception score: how surely each sample is of an ImageNet class, and they all of many.
 
-How to use: ``metrics: [fid, inception_score]`` with ``extractor: inception``, and nothing
-else: no other network's score bears the name. For labelled data of one's own, see
-``classifier_score``.
+How to use: ``metrics: [fid, inception_score]`` with ``extractor: inception`` or, for the number
+that torch-fidelity gives, ``inception-tf``: no other network's score bears the name. For
+labelled data of one's own, see ``classifier_score``.
 
 Parameters: ``splits``: parts of the samples that are scored apart.
 
 Details and trade-offs: exp(E KL(p(y|x) || p(y))), the mean over the splits, from the outputs
 of the last layer without its bias, as in the authors' program. It never looks at the data: one
 perfect image a class scores best, and a set unlike ImageNet says nothing. It grows with the
-samples in a split (the field has 5,000), and images are resized as pytorch-fid does it, not as
-the authors: compare within the study. Next to free: the features are there.
+samples in a split (the field has 5,000), and with ``inception`` images are resized as
+pytorch-fid does it, not as the authors: compare within the study. Next to free: the features
+are there.
 
 Attribution: Salimans et al., 2016, section 4; the splits and their order are torch-fidelity's.
 """
@@ -30,7 +31,7 @@ class InceptionScore(Metric):
         "inception_score_std": "standard deviation of inception_score over the splits; not over "
         "seeds",
     }
-    extractors = ("inception",)
+    extractors = ("inception", "inception-tf")
 
     class Parameters(MetricParameters):
         """Parameters of `InceptionScore`."""

@@ -4,8 +4,9 @@ import urllib.error
 
 import pytest
 import torch
-from ganbench_plugins.extractors import inception as extractor
+from ganbench_plugins.extractors import _inception, _weights
 from pytorch_fid import inception
+from torch_fidelity import feature_extractor_inceptionv3
 
 from ganbench.config.model import Component, Evaluation
 from ganbench.evaluation.evaluator import Evaluator
@@ -62,10 +63,11 @@ def test_greyscale_is_repeated_and_that_is_stated(weights, sha256, host, tmp_pat
     assert torch.equal(measure._extractor.features(grey), repeated)
 
 
-def test_building_leaves_the_random_state_alone(weights):
+def test_building_leaves_the_random_state_alone(weights, sha256, host, tmp_path):
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    extractor.build_network(torch.load(weights))
+    chosen = settings(weights=str(weights), expected_hash=sha256)
+    Evaluator(chosen, Data("colours", colours(3)), host, CPU, tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -95,7 +97,7 @@ def test_without_a_network_the_file_folder_and_address_are_named(
     def offline(url, timeout):
         raise urllib.error.URLError("no route to host")
 
-    monkeypatch.setattr(extractor.urllib.request, "urlopen", offline)
+    monkeypatch.setattr(_weights.urllib.request, "urlopen", offline)
     with pytest.raises(DataError) as caught:
         Evaluator(settings(), Data("colours", colours(8)), host, CPU, tmp_path)
     message = str(caught.value)
@@ -107,22 +109,24 @@ class Answer(io.BytesIO):
     headers = {"Content-Length": "600000"}
 
 
-def test_a_download_is_checked_and_told_of(tmp_path, monkeypatch):
+def test_a_download_is_checked_and_told_of(empty_hub, monkeypatch):
     content = bytes(600_000)
-    monkeypatch.setattr(extractor.urllib.request, "urlopen", lambda *_, **__: Answer(content))
+    monkeypatch.setattr(_weights.urllib.request, "urlopen", lambda *_, **__: Answer(content))
     told = []
-    path = tmp_path / "folder" / "w.pth"
-    right = hashlib.sha256(content).hexdigest()
-    extractor.download("https://example.org/w.pth", path, right, lambda *r: told.append(r))
-    assert path.read_bytes() == content
+    file = _weights.Published("https://example.org/w.pth", hashlib.sha256(content).hexdigest())
+    chosen = _weights.PretrainedParameters()
+    found = _weights.obtain("mine", file, chosen, lambda *r: told.append(r))
+    assert found == _weights.Found(empty_hub / "w.pth", file.sha256, published=True)
+    assert found.path.read_bytes() == content
     assert told[-1] == ("download w.pth", 600_000, 600_000)
 
 
-def test_a_download_with_another_hash_is_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(extractor.urllib.request, "urlopen", lambda *_, **__: Answer(b"page"))
-    with pytest.raises(DataError, match="expected one that starts with 6726825d"):
-        extractor.download("https://example.org/w.pth", tmp_path / "w.pth", "6726825d", print)
-    assert list(tmp_path.iterdir()) == []
+def test_a_download_with_another_hash_is_not_kept(empty_hub, monkeypatch):
+    monkeypatch.setattr(_weights.urllib.request, "urlopen", lambda *_, **__: Answer(b"page"))
+    file = _weights.Published("https://example.org/w.pth", "6726825d")
+    with pytest.raises(DataError, match=r"extractor mine: .*expected one that starts with 6726"):
+        _weights.obtain("mine", file, _weights.PretrainedParameters(), print)
+    assert list(empty_hub.iterdir()) == []
 
 
 def test_a_file_that_holds_no_weights_is_named(host, tmp_path):
@@ -143,5 +147,6 @@ def test_weights_of_another_network_are_refused(host, tmp_path):
         Evaluator(chosen, Data("colours", colours(8)), host, CPU, tmp_path)
 
 
-def test_the_pinned_hash_is_the_one_in_pytorch_fids_file_name():
-    assert extractor.pinned_hash(inception.FID_WEIGHTS_URL) == "6726825d"
+def test_the_pinned_hash_is_the_one_in_the_packages_file_names():
+    names = [inception.FID_WEIGHTS_URL, feature_extractor_inceptionv3.URL_INCEPTION_V3]
+    assert all(url.endswith(f"-2015-12-05-{_inception.SHA256[:8]}.pth") for url in names)

@@ -158,7 +158,8 @@ def test_points_have_kernels_and_neighbours_and_no_cosines(host, tmp_path):
 
 def test_an_inception_score_is_of_the_inception_network_alone(digits, host, cache, tmp_path):
     with pytest.raises(
-        EvaluationError, match=r"'inception_score' is defined with the extractor inception, and"
+        EvaluationError,
+        match=r"'inception_score' is defined with the extractor inception or inception-tf, and",
     ):
         Evaluator(asking("fid", "inception_score"), digits, host, CPU, cache)
     study = tmp_path / "score.yaml"
@@ -171,7 +172,7 @@ def test_an_inception_score_is_of_the_inception_network_alone(digits, host, cach
     with pytest.raises(
         StudyError,
         match=r"score\.yaml:6:\d+: evaluation\.metrics\.1: 'inception_score' is defined with the "
-        "extractor inception, got 'classifier'",
+        "extractor inception or inception-tf, got 'classifier'",
     ):
         load_study(study, host)
 

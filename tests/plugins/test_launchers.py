@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from ganbench_plugins.launchers import _library, _slurm_job, slurm
+from ganbench_plugins import _library
+from ganbench_plugins.launchers import _slurm_job, slurm
 from launched import ended, found, pids, until, work
 
 from ganbench.plugin import GanbenchError, Host

@@ -1,0 +1,155 @@
+"""Published weights: in a path, in torch hub's cache, or downloaded; pinned by hash."""
+
+import hashlib
+import os
+import tempfile
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganbench.plugin import Annotated, DataError, ExtractorParameters, Field, Progress
+
+
+class PretrainedParameters(ExtractorParameters):
+    """Parameters of an extractor with published weights."""
+
+    weights: str | None = None
+    """A file of weights; torch hub's cache if not given."""
+    expected_hash: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")] | None = None
+    """Start of the SHA-256 of weights that are not the published ones."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file of weights as its publisher gives it.
+
+    Attributes
+    ----------
+    url : str
+    sha256 : str
+        Of the file, or the start of it.
+    also : tuple of str
+        Names under which others keep the same file in torch hub's cache.
+    """
+
+    url: str
+    sha256: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file's name in torch hub's cache."""
+        return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file of weights whose hash is right.
+
+    Attributes
+    ----------
+    path : Path
+    sha256 : str
+    published : bool
+        Whether these are the published weights.
+    """
+
+    path: Path
+    sha256: str
+    published: bool
+
+
+def obtain(
+    extractor: str, file: Published, parameters: PretrainedParameters, progress: Progress
+) -> Found:
+    """Find the weights that the parameters name, or the published ones, or download those.
+
+    Parameters
+    ----------
+    extractor : str
+        Whose weights they are, for messages.
+    file : Published
+    parameters : PretrainedParameters
+    progress : callable
+
+    Raises
+    ------
+    DataError
+        If there is no such file, its hash is another one, or a download fails.
+    """
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    path = folder / file.name
+    if parameters.weights is not None:
+        path = Path(parameters.weights).expanduser()
+        if not path.is_file():
+            raise DataError(f"extractor {extractor}: there is no file of weights {path}")
+    else:
+        there = [folder / name for name in (file.name, *file.also) if (folder / name).is_file()]
+        if there:
+            path = there[0]
+        else:
+            _download(extractor, file, path, progress)
+    sha256 = _check(extractor, path, parameters.expected_hash or file.sha256)
+    return Found(path, sha256, published=sha256.startswith(file.sha256))
+
+
+def read(extractor: str, path: Path) -> Mapping[str, Tensor]:
+    """Read the tensors of a file, without running what it may hold.
+
+    Raises
+    ------
+    DataError
+        If it holds no tensors under names.
+    """
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # broken bytes make the unpickler raise anything
+        raise DataError(f"extractor {extractor}: {path} holds no weights: {error}") from error
+    if not isinstance(weights, Mapping):
+        raise DataError(
+            f"extractor {extractor}: {path} holds no weights: it holds a {type(weights).__name__}, "
+            "expected tensors by name"
+        )
+    return weights
+
+
+def _check(extractor: str, path: Path, expected: str) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(expected):
+        raise DataError(
+            f"extractor {extractor}: the weights {path} have the SHA-256 {digest}, expected one "
+            f"that starts with {expected}; delete the file if it is broken, or, to use other "
+            "weights on purpose, set the extractor's expected_hash"
+        )
+    return digest
+
+
+def _download(extractor: str, file: Published, path: Path, progress: Progress) -> None:
+    # The path appears only when the file is whole and its hash is right.
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with (
+                os.fdopen(handle, "wb") as stream,
+                urllib.request.urlopen(file.url, timeout=30) as source,  # noqa: S310 - a constant of the plugins
+            ):
+                length = source.headers.get("Content-Length")
+                while chunk := source.read(1 << 18):
+                    stream.write(chunk)
+                    progress(f"download {path.name}", stream.tell(), length and int(length))
+            _check(extractor, Path(name), file.sha256)
+            os.replace(name, path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"extractor {extractor}: the weights {path.name} are not in {path.parent}, and cannot "
+            f"be downloaded ({error}); fetch {file.url} elsewhere and put the file there, or name "
+            "it with the extractor's parameter weights"
+        ) from error
