@@ -10,6 +10,7 @@ from ganbench.plugin.architecture import (
     Discriminator,
     Pair,
 )
+from ganbench.plugin.asset import Asset
 from ganbench.plugin.dataset import (
     Centres,
     Data,
@@ -61,6 +62,7 @@ __all__ = [
     "Annotated",
     "Architecture",
     "ArchitectureParameters",
+    "Asset",
     "Buffers",
     "BuildContext",
     "Categorical",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor
 
+from ganbench.plugin.asset import Asset
 from ganbench.plugin.errors import GanbenchError
 from ganbench.plugin.parameters import Parameters
 
@@ -101,3 +102,13 @@ class Dataset:
             If the data cannot be had; the message names the file or address and the fix.
         """
         raise NotImplementedError
+
+    def assets(self, root: Path) -> Sequence[Asset]:
+        """Return the files that ``load`` takes from the disk, there or not; downloads nothing.
+
+        Parameters
+        ----------
+        root : Path
+            As of ``load``.
+        """
+        return ()

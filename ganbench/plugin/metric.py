@@ -1,12 +1,13 @@
 """The base classes of extractors and metrics, and what they are shown."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from ganbench.plugin.asset import Asset
 from ganbench.plugin.dataset import Data, Progress
 from ganbench.plugin.networks import TrainedDiscriminator
 from ganbench.plugin.parameters import Parameters
@@ -103,6 +104,10 @@ class Extractor:
     def protocol(self) -> dict[str, Any]:
         """Return all that defines the features: weights' hash, resize, layer."""
         raise NotImplementedError
+
+    def assets(self) -> Sequence[Asset]:
+        """Return the files that ``prepare`` takes from the disk, there or not; fetches none."""
+        return ()
 
 
 class MetricContext(ABC):

