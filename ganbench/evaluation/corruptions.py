@@ -19,8 +19,13 @@ Worse = Literal["rises", "falls"]
 RISES: Worse = "rises"
 FALLS: Worse = "falls"
 
-NEAR_ZERO = frozenset({"fid", "fid_infinity", "kid", "kl"})
-"""Figures that are about 0 of real data, besides those declared as lower is better."""
+NEAR_ZERO = frozenset(
+    {
+        *("fid", "fid_infinity", "kid", "kl", "spectrum_distance"),
+        *("sharpness_gap", "noise_points_gap", "noise_level_gap"),
+    }
+)
+"""Figures that are about 0 of real data."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,14 @@ def duplicate(data: Data, count: int, share: float) -> Tensor:
     return few[torch.arange(count) % len(few)]
 
 
+def add_grid(data: Data, count: int, amplitude: float) -> Tensor:
+    """Return images with a checkerboard of single pixels on them; its amplitude in grey levels."""
+    items = data.items[:count]
+    rows, columns = (torch.arange(side)[:, None] for side in items.shape[-2:])
+    grid = 1 - 2 * ((rows + columns.T) % 2)
+    return (items + amplitude * grid).round().clamp(0, 255).to(torch.uint8)
+
+
 def _needs_classes(data: Data) -> str | None:
     if data.labels is None or len(data.classes) < 2:
         return "the data have no labels of two classes or more"
@@ -96,7 +109,7 @@ def _needs_classes(data: Data) -> str | None:
 
 
 def _needs_images(data: Data) -> str | None:
-    return None if data.is_image else "points cannot be blurred"
+    return None if data.is_image else "these data are points, not images"
 
 
 def _always(data: Data) -> str | None:
@@ -129,7 +142,18 @@ CORRUPTIONS = (
         (0.06, 0.12, 0.25),
         "deviation of the filter, over the side",
         blur,
-        {"fid": RISES, "fid_infinity": RISES, "kid": RISES, "precision": FALLS, "coverage": FALLS},
+        {
+            "fid": RISES,
+            "fid_infinity": RISES,
+            "kid": RISES,
+            "precision": FALLS,
+            "coverage": FALLS,
+            "sharpness": FALLS,
+            "sharpness_gap": RISES,
+            "gradient": FALLS,
+            "high_frequency": FALLS,
+            "spectrum_distance": RISES,
+        },
         _needs_images,
     ),
     Corruption(
@@ -145,8 +169,23 @@ CORRUPTIONS = (
             "density": FALLS,
             "coverage": FALLS,
             "high_quality": FALLS,
+            "noise_level": RISES,
+            "noise_level_gap": RISES,
+            "noise_points": RISES,
+            "noise_points_share": RISES,
+            "noise_points_gap": RISES,
+            "high_frequency": RISES,
+            "spectrum_distance": RISES,
         },
         _always,
+    ),
+    Corruption(
+        "checkerboard",
+        (4, 16, 64),
+        "amplitude, in grey levels",
+        add_grid,
+        {"fid": RISES, "checkerboard": RISES, "checkerboard_2": RISES, "spectrum_distance": RISES},
+        _needs_images,
     ),
     Corruption(
         "duplicates",
@@ -167,3 +206,5 @@ CORRUPTIONS = (
 )
 NOISE = "noise"
 """The corruption that everything which is lower for better samples must notice."""
+KNOWN = NEAR_ZERO | {figure for corruption in CORRUPTIONS for figure in corruption.worsens}
+"""Figures of which the table says what to expect; of others their metric does."""

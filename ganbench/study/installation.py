@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ganbench.config.model import Component
 from ganbench.data.load import ROOT_VARIABLE
 from ganbench.plugin import Asset, GanbenchError, Host
-from ganbench.plugin.host import BASES
+from ganbench.plugin.kinds import BASES
 from ganbench.study.compute import choose_devices, default_workers, usable_cores
 from ganbench.study.run_plan import CACHE_VARIABLE
 

@@ -16,12 +16,13 @@ here it is the training split's 60,000, or the 10,000 of ``test``.
 """
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import torch
 
-from ganbench.plugin import Data, Dataset, DatasetParameters, Field, Progress
+from ganbench.plugin import Asset, Data, Dataset, DatasetParameters, Field, Progress
 
 from .digits import Digits
 from .torchvision_sets import Mnist, Size, Split
@@ -93,6 +94,10 @@ class StackedMnist(Dataset):
         p = self.parameters
         single = Mnist(Mnist.Parameters(size=p.size, split=p.split)).load(root, progress)
         return stack(single, self.name, p.images, p.seed)
+
+    def assets(self, root: Path) -> Sequence[Asset]:
+        """Return MNIST's."""
+        return Mnist(Mnist.Parameters()).assets(root)
 
 
 class StackedDigits(Dataset):
