@@ -49,7 +49,8 @@ def _finding(finding: Finding, width: int) -> list[Text]:
     lines += [Text(margin + line) for line in more]
     if finding.remedy:
         first, *more = _wrapped(finding.remedy, width - len(margin) - 5)
-        lines.append(Text(f"{margin}fix: ", "bold").append(first, "not bold"))
+        label = "get: " if finding.state == "missing" else "fix: "
+        lines.append(Text(margin + label, "bold").append(first, "not bold"))
         lines += [Text(f"{margin}     {line}") for line in more]
     return lines
 

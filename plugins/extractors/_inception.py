@@ -1,19 +1,20 @@
 """What both Inception extractors do: weights by hash, a network made fast, logits."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganbench.plugin import Data, DataError, Extractor, ExtractorContext
+from ganbench.plugin import Asset, Data, DataError, Extractor, ExtractorContext
 
-from ._weights import PretrainedParameters, Published, obtain, read
+from ._weights import PretrainedParameters, Published, asset, obtain, read
 
 BATCH = 50
 """Images at once, as in pytorch-fid: at 299 pixels more would not fit everywhere."""
+SIZE = "91 MB"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of the one file of weights that pytorch-fid and torch-fidelity publish under two names."""
 
@@ -75,6 +76,9 @@ class InceptionFeatures(Extractor):
             "resize": self.resize(),
             "channels": "greyscale repeated to three" if self._repeats else "three",
         }
+
+    def assets(self) -> Sequence[Asset]:
+        return [asset(self.name, self.published(), self.parameters)]
 
     @abstractmethod
     def owner(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganbench.plugin import Annotated, DataError, ExtractorParameters, Field, Progress
+from ganbench.plugin import Annotated, Asset, DataError, ExtractorParameters, Field, Progress
 
 
 class PretrainedParameters(ExtractorParameters):
@@ -34,11 +34,14 @@ class Published:
         Of the file, or the start of it.
     also : tuple of str
         Names under which others keep the same file in torch hub's cache.
+    size : str
+        For the reader.
     """
 
     url: str
     sha256: str
     also: tuple[str, ...] = ()
+    size: str = ""
 
     @property
     def name(self) -> str:
@@ -81,20 +84,33 @@ def obtain(
     DataError
         If there is no such file, its hash is another one, or a download fails.
     """
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    path = folder / file.name
-    if parameters.weights is not None:
-        path = Path(parameters.weights).expanduser()
-        if not path.is_file():
+    path = _place(file, parameters)
+    if not path.is_file():
+        if parameters.weights is not None:
             raise DataError(f"extractor {extractor}: there is no file of weights {path}")
-    else:
-        there = [folder / name for name in (file.name, *file.also) if (folder / name).is_file()]
-        if there:
-            path = there[0]
-        else:
-            _download(extractor, file, path, progress)
+        _download(extractor, file, path, progress)
     sha256 = _check(extractor, path, parameters.expected_hash or file.sha256)
     return Found(path, sha256, published=sha256.startswith(file.sha256))
+
+
+def asset(extractor: str, file: Published, parameters: PretrainedParameters) -> Asset:
+    """Return the file that ``obtain`` would take, its hash checked; downloads nothing."""
+    path = _place(file, parameters)
+    if not path.is_file():
+        if parameters.weights is not None:
+            remedy = "name a file that is there with the extractor's parameter weights"
+        else:
+            remedy = (
+                "the first study that uses it downloads it; without a network, fetch "
+                f"{file.url} elsewhere and put it there"
+            )
+        return Asset(f"weights, {file.size} to download", path, found=False, remedy=remedy)
+    try:
+        _check(extractor, path, parameters.expected_hash or file.sha256)
+    except DataError as error:
+        remedy = f"delete it; it is downloaded anew from {file.url}"
+        return Asset("weights", path, found=True, problem=str(error), remedy=remedy)
+    return Asset("weights, hash checked", path, found=True)
 
 
 def read(extractor: str, path: Path) -> Mapping[str, Tensor]:
@@ -115,6 +131,15 @@ def read(extractor: str, path: Path) -> Mapping[str, Tensor]:
             "expected tensors by name"
         )
     return weights
+
+
+def _place(file: Published, parameters: PretrainedParameters) -> Path:
+    """Return where the weights are, or would be downloaded to."""
+    if parameters.weights is not None:
+        return Path(parameters.weights).expanduser()
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    names = (file.name, *file.also)
+    return next((folder / name for name in names if (folder / name).is_file()), folder / file.name)
 
 
 def _check(extractor: str, path: Path, expected: str) -> str:

@@ -20,17 +20,17 @@ embedding resized as Meta's own code does it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ganbench.plugin import Data, DataError, Extractor, ExtractorContext
+from ganbench.plugin import Asset, Data, DataError, Extractor, ExtractorContext
 
 from .._library import installed
-from ._weights import PretrainedParameters, Published, obtain, read
+from ._weights import PretrainedParameters, Published, asset, obtain, read
 
 BATCH = 50
 """Images at once."""
@@ -44,14 +44,17 @@ PUBLISHED = {
     "small": Published(
         ADDRESS.format("vits14"),
         "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9",
+        size="88 MB",
     ),
     "base": Published(
         ADDRESS.format("vitb14"),
         "0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73",
+        size="346 MB",
     ),
     "large": Published(
         ADDRESS.format("vitl14"),
         "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
+        size="1.2 GB",
     ),
 }
 
@@ -72,6 +75,9 @@ class DinoV2Extractor(Extractor):
         if not data.is_image:
             return False, "it takes images, and these are points"
         return installed("timm", "dinov2")
+
+    def assets(self) -> Sequence[Asset]:
+        return [asset(self.name, PUBLISHED[self.parameters.model], self.parameters)]
 
     def prepare(self, ctx: ExtractorContext) -> None:
         """Find the weights, or download them; check them; build the network."""

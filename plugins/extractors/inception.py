@@ -24,7 +24,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ._inception import SHA256, InceptionFeatures
+from ._inception import SHA256, SIZE, InceptionFeatures
 from ._weights import Published
 
 
@@ -40,7 +40,10 @@ class InceptionExtractor(InceptionFeatures):
         from pytorch_fid import inception
 
         return Published(
-            inception.FID_WEIGHTS_URL, SHA256, ("weights-inception-2015-12-05-6726825d.pth",)
+            inception.FID_WEIGHTS_URL,
+            SHA256,
+            ("weights-inception-2015-12-05-6726825d.pth",),
+            SIZE,
         )
 
     def resize(self) -> str:

@@ -16,15 +16,15 @@ Attribution: Heusel et al., 2017; Obukhov et al., torch-fidelity 0.4.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ganbench.plugin import Data
+from ganbench.plugin import Asset, Data
 
 from .._library import installed
-from ._inception import SHA256, InceptionFeatures
+from ._inception import SHA256, SIZE, InceptionFeatures
 from ._weights import Published
 
 
@@ -38,13 +38,18 @@ class InceptionTensorFlowExtractor(InceptionFeatures):
         fits = super().applies(data)
         return fits if not fits[0] else installed("torch_fidelity", "torch-fidelity")
 
+    def assets(self) -> Sequence[Asset]:
+        return super().assets() if installed("torch_fidelity", "torch-fidelity")[0] else ()
+
     def owner(self) -> str:
         return "torch-fidelity"
 
     def published(self) -> Published:
         from torch_fidelity import feature_extractor_inceptionv3 as theirs
 
-        return Published(theirs.URL_INCEPTION_V3, SHA256, ("pt_inception-2015-12-05-6726825d.pth",))
+        return Published(
+            theirs.URL_INCEPTION_V3, SHA256, ("pt_inception-2015-12-05-6726825d.pth",), SIZE
+        )
 
     def resize(self) -> str:
         return "299 pixels, bilinear as in TensorFlow 1, from the data's own size"
