@@ -162,6 +162,8 @@ class Reference:
         Their modes.
     drawn : callable () -> Tensor
         Features of as many items as an evaluation has samples: (items, width), float32.
+    everything : callable () -> Tensor
+        Features of all items.
     shares : Tensor, shape (modes,), or None
     """
 
@@ -170,6 +172,7 @@ class Reference:
     items: Tensor
     modes: Callable[[], Tensor | None]
     drawn: Callable[[], Tensor]
+    everything: Callable[[], Tensor]
     shares: Tensor | None
 
     @cached_property
@@ -235,6 +238,10 @@ class SampleContext(MetricContext):
     def reference_features(self) -> Tensor:
         """Return features of a fixed draw of the data."""
         return self._reference.drawn().to(self.features.device)
+
+    def training_features(self) -> Tensor:
+        """Return features of all the data."""
+        return self._reference.everything().to(self.features.device)
 
     def extractor_logits(self) -> Tensor | None:
         """Return the samples' logits under the extractor."""

@@ -82,6 +82,7 @@ class Evaluator:
         self._extractor: Extractor = create_fitting("extractor", settings.extractor, data, host)
         self._left_out: dict[str, str] = {}
         self._drawn: Tensor | None = None
+        self._everything: Tensor | None = None
         self._metrics = self._create_metrics()
         _make_folder(cache)
         self._study = StudyContext(data, device, cache, progress or _quiet)
@@ -235,13 +236,22 @@ class Evaluator:
         if self._drawn is None:
             chosen = _subset(len(self._data.items), self._settings.samples)
             path = self._cache_file(cache, "features", drawn=len(chosen))
-            found = load_if_sound(path) or {}
-            if "features" not in found:
-                batches = self._split(self._data.items[chosen])
-                found = {"features": self._features(batches, "reference items").cpu()}
-                save_atomically(path, found)
-            self._drawn = found["features"]
+            self._drawn = self._obtain(path, self._data.items[chosen], "reference items")
         return self._drawn
+
+    def _take_all(self, cache: Path) -> Tensor:
+        if self._everything is None:
+            path = self._cache_file(cache, "features", drawn="all")
+            self._everything = self._obtain(path, self._data.items, "training items")
+        return self._everything
+
+    def _obtain(self, path: Path, items: Tensor, label: str) -> Tensor:
+        found = load_if_sound(path) or {}
+        if "features" not in found:
+            found = {"features": self._features(self._split(items), label).cpu()}
+            save_atomically(path, found)
+        features: Tensor = found["features"]
+        return features
 
     def _count_drawn(self) -> int | None:
         return None if self._drawn is None else len(self._drawn)
@@ -269,6 +279,7 @@ class Evaluator:
             items=items,
             modes=lambda: study.modes_of(self._split(items)),
             drawn=lambda: self._draw(cache),
+            everything=lambda: self._take_all(cache),
             shares=study.mode_shares(),
         )
 

@@ -1,25 +1,28 @@
-"""Pictures of samples: a sheet of images, or the density of points."""
+"""Pictures of samples: a sheet of images, or points over the density of the data."""
 
 import io
 import json
 
-import numpy as np
 import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ganbench.data.images import quantise
+from ganbench.evaluation.scatter import POINTS, scatter
 from ganbench.plugin import Data, Picture
 
 TILES = 8
 """Tiles a side of a sheet."""
-SIDE = 256
-"""Pixels a side of a picture of points."""
 LABELS = "ganbench"
 """Key of the text in a plugin's picture that holds its caption and labels, as JSON."""
 LARGEST = (1920, 1440)
 """Pixels down and across that the cells of a plugin's picture may fill; one cell always may."""
+
+
+def shown(data: Data) -> int:
+    """Return how many samples a picture is of."""
+    return TILES**2 if data.is_image else POINTS
 
 
 def sample_sheet(items: Tensor, data: Data) -> bytes:
@@ -29,12 +32,12 @@ def sample_sheet(items: Tensor, data: Data) -> bytes:
     ----------
     items : Tensor, shape (items, *shape)
         uint8 images: the first 64 become 8 by 8 tiles, without gaps, at native resolution,
-        and tiles without an image stay black. Points: all become a density of 256 by 256
-        pixels, dark on white, of the first two coordinates (or a strip, of one).
+        and tiles without an image stay black. Points: all become dots over the density of
+        the data (`scatter`).
     data : Data
-        Gives the limits of the axes for points, so that pictures compare.
+        What the samples are to be like.
     """
-    picture = _tiles(items) if data.is_image else _density(items, data.items)
+    picture = _tiles(items) if data.is_image else scatter(items, data)
     file = io.BytesIO()
     picture.save(file, format="PNG", optimize=True)
     return file.getvalue()
@@ -79,24 +82,3 @@ def _tiles(images: Tensor) -> Image.Image:
     rows = sheet.view(TILES, TILES, channels, height, width).permute(0, 3, 1, 4, 2)
     pixels = rows.reshape(TILES * height, TILES * width, channels).numpy()
     return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels)
-
-
-def _density(points: Tensor, data: Tensor) -> Image.Image:
-    shown, known = (_plane(each.cpu().double()) for each in (points, data))
-    low, high = known.min(axis=0), known.max(axis=0)
-    margin = 0.15 * np.maximum(high - low, 1e-6)
-    low, high = low - margin, high + margin
-    limits = [(low[0], high[0]), (low[1], high[1])]
-    counts, _, _ = np.histogram2d(shown[:, 0], shown[:, 1], bins=SIDE, range=limits)
-    # One point must be seen, and a thousand on one spot must not hide the rest.
-    ink = np.log1p(counts) / np.log1p(max(counts.max(), 20.0))
-    pixels = np.round(255 * (1 - np.where(counts > 0, 0.25 + 0.75 * ink, 0))).astype(np.uint8)
-    # Images count rows from the top, plots from the bottom.
-    return Image.fromarray(pixels.T[::-1].copy())
-
-
-def _plane(points: Tensor) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
-    points = points[torch.isfinite(points).all(dim=1)]
-    if points.shape[1] == 1:
-        points = torch.cat([points, torch.zeros_like(points)], dim=1)
-    return points[:, :2].numpy()

@@ -146,6 +146,13 @@ class MetricContext(ABC):
         """
 
     @abstractmethod
+    def training_features(self) -> Tensor:
+        """Return the features of all data items, (items, width), float32, where ``features`` are.
+
+        In the order of ``data.items``.
+        """
+
+    @abstractmethod
     def extractor_logits(self) -> Tensor | None:
         """Return the samples' class logits under the study's extractor; None if it has none."""
 

@@ -12,7 +12,7 @@ from ganbench.report.detail import in_detail, limited, what_is_left_out
 from ganbench.report.effects import EffectsSection, effects_section, effects_words
 from ganbench.report.exploration import exploration_head, exploration_rows
 from ganbench.report.forest import ForestRow, axis_note, forest_plot
-from ganbench.report.guide import glossary
+from ganbench.report.guide import glossary, samples_note
 from ganbench.report.listing import flattened, scalar, study_lines
 from ganbench.report.own import (
     OWN_HEAD,
@@ -77,6 +77,7 @@ class Content:
     over_seconds: tuple[Figure, ...]
     exploratory: Table | None
     sheets: tuple[SheetRow, ...]
+    sheets_note: str
     timelines: tuple[Figure, ...]
     collapse_rule: str
     figures: Table | None
@@ -148,6 +149,7 @@ def content_of(
         over_seconds=panels("seconds"),
         exploratory=_exploratory(arms, primary),
         sheets=sheet_rows(part, primary),
+        sheets_note=samples_note(results),
         timelines=tuple(timeline_panels(results, detail)),
         collapse_rule=results.collapse_rule,
         figures=_figures(part),

@@ -13,6 +13,13 @@ SAMPLES_NOTE = (
     "the same latents. The first seed shown is the one at which {reference} ends at its median; "
     "the second is the arm's worst."
 )
+POINTS_NOTE = (
+    "Dots are 2,500 samples over the density of the data, in blue, in the first two coordinates. "
+    "Of a mixture, a ring is around each mode that has one of these samples within its radius, and "
+    "a cross through each that has none. Within a seed every arm draws from the same latents. The "
+    "first seed shown is the one at which {reference} ends at its median; the second is the arm's "
+    "worst."
+)
 OWN_NOTE = (
     "Pictures and figures that tricks and architectures give of themselves, at the last step; "
     "pictures at the seed at which {reference} ends at its median. Figures under `trained.` are "
@@ -36,6 +43,12 @@ EXPLORATORY_NOTE = (
     "Exploratory: other readings of the same curves, against {reference}. Not corrected, and no "
     "verdict rests on them."
 )
+
+
+def samples_note(results: StudyResults) -> str:
+    """Say what the pictures of samples show."""
+    note = SAMPLES_NOTE if results.are_images else POINTS_NOTE
+    return note.format(reference=results.reference)
 
 
 def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,6 @@ from ganbench.report.guide import (
     EXPLORATORY_NOTE,
     MORE_NOTE,
     OWN_NOTE,
-    SAMPLES_NOTE,
 )
 from ganbench.report.sheets import Sheet
 from ganbench.report.svg import Figure, group, tiled
@@ -77,7 +76,7 @@ def to_markdown(content: Content, pictures: str) -> str:
     if content.sheets:
         parts += [
             "## Samples",
-            SAMPLES_NOTE.format(reference=content.reference),
+            content.sheets_note,
             *_samples(content, pictures),
         ]
     parts += _own(content, pictures)

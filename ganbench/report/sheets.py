@@ -36,6 +36,8 @@ class Sheet:
         PNG at native resolution.
     width, height : int
         At which it is shown, in CSS pixels.
+    smooth : bool
+        Whether it is a plot, to be scaled as one, and not pixels to be seen one by one.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Sheet:
     picture: bytes | None = None
     width: int = 0
     height: int = 0
+    smooth: bool = False
 
     @property
     def address(self) -> str:
@@ -51,7 +54,12 @@ class Sheet:
         return "data:image/png;base64," + b64encode(self.picture or b"").decode()
 
     def enlarged(self) -> bytes:
-        """Return a PNG in which each pixel is a square: Markdown cannot ask for that."""
+        """Return a PNG in which each pixel is a square: Markdown cannot ask for that.
+
+        Of a plot, the plot.
+        """
+        if self.smooth:
+            return self.picture or b""
         with Image.open(io.BytesIO(self.picture or b"")) as image:
             return encode(image.resize((self.width, self.height), Image.Resampling.NEAREST))
 
@@ -90,7 +98,7 @@ def sheet_rows(results: StudyResults, label: str) -> tuple[SheetRow, ...]:
     seed = typical_seed(results)
     rows: list[SheetRow] = []
     if results.data_samples is not None:
-        data = Sheet("samples-data", "real data", "64 items of the data")
+        data = Sheet("samples-data", "real data", "Items of the data")
         rows.append(SheetRow("The data", "what the generator is to imitate", (data,)))
     paths: dict[str, Path | None] = {"samples-data": results.data_samples}
     for place, arm in enumerate(results.arms):
@@ -118,7 +126,10 @@ def sheet_rows(results: StudyResults, label: str) -> tuple[SheetRow, ...]:
         return ()
     fitting = _fit(pictures, results.are_images)
     return tuple(
-        replace(row, sheets=tuple(_fill(sheet, fitting) for sheet in row.sheets)) for row in rows
+        replace(
+            row, sheets=tuple(_fill(sheet, fitting, results.are_images) for sheet in row.sheets)
+        )
+        for row in rows
     )
 
 
@@ -138,16 +149,17 @@ def _describe(trial: TrialResult, name: str, label: str, primary: str, kind: str
     return Sheet(name, caption, f"Samples of {trial.arm}, seed {trial.seed}, {state}")
 
 
-def _fill(sheet: Sheet, pictures: dict[str, Image.Image]) -> Sheet:
+def _fill(sheet: Sheet, pictures: dict[str, Image.Image], tiled: bool) -> Sheet:
     image = pictures.get(sheet.name)
     if image is None:
         return sheet
-    scale = max(1, SHOWN // image.width)
+    scale = max(1, SHOWN // image.width) if tiled else SHOWN / image.width
     return replace(
         sheet,
         picture=encode(image),
-        width=image.width * scale,
-        height=image.height * scale,
+        width=round(image.width * scale),
+        height=round(image.height * scale),
+        smooth=not tiled,
     )
 
 

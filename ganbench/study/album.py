@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ganbench.evaluation.pictures import TILES, own_picture, sample_sheet
+from ganbench.evaluation.pictures import own_picture, sample_sheet, shown
 from ganbench.plugin import Data
 from ganbench.study.archive import Archive
 from ganbench.study.claim import Claim
@@ -38,7 +38,7 @@ class Album:
     def keep(self, trial: Trial, data: Data) -> None:
         """Draw and write all pictures."""
         try:
-            sheet = sample_sheet(trial.sample(TILES**2), data)
+            sheet = sample_sheet(trial.sample(shown(data)), data)
         except NonFiniteError as error:  # more samples than were measured
             self._notice(f"{self._where}: there is no picture of samples: {error}")
         else:

@@ -67,7 +67,7 @@ class Archive:
 
     @property
     def data_sheet(self) -> Path:
-        """Picture of 64 items of the data."""
+        """Picture of items of the data."""
         return self.folder / "data.png"
 
     @property

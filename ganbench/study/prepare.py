@@ -8,7 +8,7 @@ import torch
 
 from ganbench.data.load import load_data
 from ganbench.evaluation.evaluator import Evaluator
-from ganbench.evaluation.pictures import TILES, sample_sheet
+from ganbench.evaluation.pictures import sample_sheet, shown
 from ganbench.plugin import Data, GanbenchError, Host, Progress
 from ganbench.study.compute import set_up_torch
 from ganbench.study.design import FULL, Arm
@@ -52,7 +52,7 @@ class Prepared:
     def data_sheet(self) -> bytes:
         """Return a PNG of items spread evenly over the data."""
         items = self.data.items
-        chosen = torch.linspace(0, len(items) - 1, min(TILES**2, len(items))).long()
+        chosen = torch.linspace(0, len(items) - 1, min(shown(self.data), len(items))).long()
         return sample_sheet(items[chosen], self.data)
 
 

@@ -211,7 +211,7 @@ class StudyResults:
     wall_seconds : float
         Wall time spent on the study, all sessions of it together.
     data_samples : Path or None
-        PNG of 64 items of the data, as ``TrialResult.samples``.
+        PNG of items of the data, as ``TrialResult.samples``.
     metric_notes : mapping of str to str
         Each figure's meaning.
     collapse_rule : str

@@ -160,7 +160,7 @@ def test_a_metric_that_does_not_apply_is_named(host, cache):
     points = cloud()
     listed = (Component(name="fid"), Component(name="modes"))
     settings = Evaluation(extractor=Component(name="coordinates"), metrics=listed)
-    with pytest.raises(EvaluationError, match=r"'modes' does not apply to cloud.*diversity, fid"):
+    with pytest.raises(EvaluationError, match=r"'modes' does not apply to cloud.*diversity, duplicates, fid"):
         Evaluator(settings, points, host, CPU, cache)
 
 

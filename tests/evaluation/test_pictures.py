@@ -6,8 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ganbench.evaluation.pictures import LARGEST, own_picture, sample_sheet
-from ganbench.plugin import Data, Picture
+from ganbench.evaluation.pictures import LARGEST, own_picture, sample_sheet, shown
+from ganbench.evaluation.scatter import DOT, FOUND, GROUND, LEAST_MARK, MISSED, SIDE
+from ganbench.plugin import Centres, Data, Picture
 
 
 def read(png):
@@ -33,26 +34,92 @@ def test_missing_tiles_stay_black():
     assert pixels.sum() == 3 * 64 * 255
 
 
+def colours(picture, colour):
+    """Return the rows and columns of the pixels of a colour."""
+    return np.nonzero((np.asarray(picture) == colour).all(axis=2))
+
+
 def test_points_lie_where_a_plot_has_them():
     data = Data("x", torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
-    pixels = np.asarray(read(sample_sheet(torch.tensor([[0.0, 1.0]]), data)))
-    assert pixels.shape == (256, 256)
-    (row,), (column,) = np.nonzero(pixels < 255)
+    picture = read(sample_sheet(torch.tensor([[0.0, 1.0]]), data))
+    assert (picture.mode, picture.size) == ("RGB", (SIDE, SIDE))
+    rows, columns = colours(picture, DOT)
     # Limits are -0.15 to 1.15: x = 0 is at 0.115 from the left, y = 1 as far from the top.
-    assert column == pytest.approx(0.115 * 256, abs=1)
-    assert row == pytest.approx(0.115 * 256, abs=1)
+    assert columns.mean() == pytest.approx(0.115 * SIDE, abs=2)
+    assert rows.mean() == pytest.approx(0.115 * SIDE, abs=2)
+
+
+def test_the_data_are_the_ground_that_points_lie_on():
+    data = Data("x", torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0]]))
+    pixels = np.asarray(read(sample_sheet(torch.empty(0, 2), data)))
+    rows, columns = np.nonzero((pixels != 255).any(axis=2))
+    near, far = 0.115 * SIDE, 0.885 * SIDE
+    places = sorted(zip(columns.tolist(), rows.tolist(), strict=True))
+    for place, expected in zip(places, [(near, far), (far, near), (far, far)], strict=True):
+        assert place == pytest.approx(expected, abs=2)
+
+
+def test_where_the_data_are_dense_the_ground_is_darker():
+    often = torch.tensor([[0.0, 0.0]]).repeat(500, 1)
+    data = Data("x", torch.cat([often, torch.tensor([[1.0, 1.0]])]))
+    levels = np.asarray(read(sample_sheet(torch.empty(0, 2), data))).sum(axis=2)
+    low, high = int(0.115 * SIDE), int(0.885 * SIDE)
+    assert levels[high - 1 : high + 2, low - 1 : low + 2].min() == sum(GROUND)
+    assert sum(GROUND) < levels[low - 1 : low + 2, high - 1 : high + 2].min() < 3 * 255
 
 
 def test_points_outside_the_limits_or_not_finite_are_left_out():
     data = Data("x", torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
     points = torch.tensor([[9.0, 9.0], [float("nan"), 0.5]])
-    assert np.asarray(read(sample_sheet(points, data))).min() == 255
+    assert len(colours(read(sample_sheet(points, data)), DOT)[0]) == 0
 
 
 def test_points_of_one_dimension_make_a_strip():
     data = Data("x", torch.tensor([[0.0], [1.0]]))
-    pixels = np.asarray(read(sample_sheet(torch.tensor([[0.0], [1.0]]), data)))
-    assert (pixels < 255).sum() == 2
+    rows, _ = colours(read(sample_sheet(torch.tensor([[0.0], [1.0]]), data)), DOT)
+    assert len(np.unique(rows)) == 2
+    assert len(rows) == 8  # two dots of two by two
+
+
+def mixture(dimensions=2):
+    centres = torch.zeros(3, dimensions)
+    centres[:, 0] = torch.tensor([0.0, 1.0, 2.0])
+    centres[2, 1] = 1.0
+    return Data(
+        "x", centres.clone(), torch.arange(3), ("a", "b", "c"), centres=Centres(centres, 0.05)
+    )
+
+
+@pytest.mark.parametrize("dimensions", [2, 20])
+def test_a_mode_that_is_found_has_a_ring_and_one_that_is_missed_a_cross(dimensions):
+    data = mixture(dimensions)
+    points = data.centres.points[:2].clone()
+    points[1, 0] += 1.0  # far from the second, and not of the third
+    picture = read(sample_sheet(points, data))
+    rows, columns = colours(picture, FOUND)
+    # Limits are -0.3 to 2.3: the first mode is at 0.115 from the left and bottom.
+    x, y = 0.3 / 2.6 * SIDE, 0.885 * SIDE
+    assert (columns.mean(), rows.mean()) == pytest.approx((x, y), abs=2)
+    # Its ring is three deviations wide, whatever the dimension: it is seen in two.
+    assert (columns.max() - columns.min()) / 2 == pytest.approx(0.15 / 2.6 * SIDE, abs=2)
+    rows, columns = colours(picture, MISSED)
+    for x, y in ((1.3 / 2.6, 0.885), (2.3 / 2.6, 0.115)):
+        near = (abs(columns - x * SIDE) < 40) & (abs(rows - y * SIDE) < 80)
+        assert (columns[near].mean(), rows[near].mean()) == pytest.approx(
+            (x * SIDE, y * SIDE), abs=2
+        )
+
+
+def test_a_mode_smaller_than_its_mark_is_marked_all_the_same():
+    small = mixture()
+    data = Data("x", small.items, small.labels, small.classes, Centres(small.items, 1e-6))
+    rows, _ = colours(read(sample_sheet(data.items[:1], data)), FOUND)
+    assert rows.max() - rows.min() == pytest.approx(2 * LEAST_MARK, abs=2)
+
+
+def test_a_picture_of_points_is_of_as_many_as_the_published_counts(digits):
+    assert shown(mixture()) == 2500
+    assert shown(digits) == 64
 
 
 def test_the_same_samples_give_the_same_bytes(digits):

@@ -34,6 +34,8 @@ SETTINGS = {
 PLACES = {
     # What each architecture is asked to make, as small as it can; each is as narrow as it can.
     "dense-conv": {"shape": (1, 16, 16)},
+    "pacgan-dcgan": {"shape": (1, 16, 16)},
+    "pacgan-mlp": {"shape": (2,)},
     # Its G has 256 channels at full size: few images, one step, and no figures, for which
     # infogan makes hundreds.
     "chollet-dcgan": {"shape": (1, 24, 24), "batch_size": 4, "steps": 1, "figures": False},

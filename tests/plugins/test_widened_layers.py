@@ -13,7 +13,12 @@ from ganbench.training import NotApplicableError, Trial
 
 HOST = Host()
 ARCHITECTURES = sorted(found.name for found in HOST.all("architecture") if found.builtin)
-SHAPES = {"chollet-dcgan": (1, 24, 24), "dense-conv": (1, 16, 16)}
+SHAPES = {
+    "chollet-dcgan": (1, 24, 24),
+    "dense-conv": (1, 16, 16),
+    "pacgan-dcgan": (1, 16, 16),
+    "pacgan-mlp": (2,),
+}
 WIDENING = {
     "packing": ("first", {"images": 4}),
     "minibatch_stddev": ("head", {}),
@@ -35,6 +40,11 @@ def glorot(layer):
     return (2 / sum(fans(layer))) ** 0.5, 0.0
 
 
+def cut_off(layer):
+    # A normal distribution cut off at two deviations has 0.8796 of its own.
+    return 0.02 * (0.8796 if isinstance(layer, nn.Conv2d) else 1), 0.0
+
+
 def pytorch(layer):
     # U(-a, a) with a² = 1 / fan in, for weights and biases.
     inputs, _ = fans(layer)
@@ -51,6 +61,8 @@ RULES = {
     "keras-dcgan": glorot,
     "lapgan": constant(0.005),
     "mlp": pytorch,
+    "pacgan-dcgan": cut_off,
+    "pacgan-mlp": constant(0.02),
     "radford-dcgan": constant(0.02),
     "tf-dcgan": glorot,
 }

@@ -1,0 +1,145 @@
+"""Memorisation: whether samples are copies of training items, more than fresh data would be.
+
+How to use: ``metrics: [fid, memorisation]``; ``extractor`` says in which features.
+
+Parameters: ``rarity``: share of fresh data that may count as copied.
+
+Details and trade-offs: three views of each sample's distance to the nearest training item, all
+of them. A yardstick is needed, and no images are held out; so a fixed draw of as many training
+items as samples stand for fresh data, each compared with all the others: a fresh item from the
+same source is exchangeable with them. They do not know that two writers share a hand: where
+the training set has near duplicates within, less is called copied.
+
+``authenticity``: a sample is authentic if it is farther from its nearest training item than that
+item is from its own nearest other one. Copies have 0. Real data do not have 1, but about one
+half: ``authenticity_data`` is their value. ``copied``: share of samples nearer to a training item
+than ``rarity`` of the fresh items are, which is what fresh data would score too. ``copying``: the
+chance that a sample is nearer to the training items than a fresh item is, ties half: 0.5 is
+right, 1 is copying, and towards 0 are samples far from all data, which is bad for another
+reason. None sees a training item that was flipped or shifted, if the features do. Cost: the
+distances of samples to all training items, twice; at 2,000 samples and MNIST's 60,000 ten
+seconds or so on a core, with ``inception`` minutes. Memory grows with the training features, not
+with the pairs.
+
+Attribution: authenticity: Alaa et al., 2022, *How faithful is your synthetic data?*, as the paper
+defines it; its program looks the training items' distances up by the places of samples, and
+gives another number. ``copying`` is the Mann-Whitney statistic of Meehan et al., 2020, *A
+non-parametric test to detect data-copying in generative models*, over the whole space, as a
+chance and not as a z-score, and with the training items themselves, left out one by one, for
+held-out data.
+"""
+
+import torch
+from torch import Tensor
+
+from ganbench.plugin import Annotated, Field, Metric, MetricContext, MetricParameters
+
+from ._features import blocks, in_double, squared_distances
+
+
+def nearest(queries: Tensor, items: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the squared distances to the nearest items, in order, and which they are.
+
+    Parameters
+    ----------
+    queries, items : Tensor, shapes (n, width) and (m, width), float64
+    count : int
+        At most m.
+
+    Returns
+    -------
+    tuple of Tensor, both of shape (n, count)
+    """
+    distances = queries.new_empty(len(queries), count)
+    which = torch.empty(len(queries), count, dtype=torch.int64, device=queries.device)
+    for rows in blocks(len(queries), len(items)):
+        squares, _ = squared_distances(queries[rows], items)
+        distances[rows], which[rows] = squares.topk(count, largest=False, sorted=True)
+    return distances, which
+
+
+def authentic(distances: Tensor, neighbours: Tensor, training: Tensor, own: Tensor) -> Tensor:
+    """Say which items are farther from their nearest training item than it is from another.
+
+    Parameters
+    ----------
+    distances : Tensor, shape (n,)
+        Squared, to the nearest training item.
+    neighbours : Tensor, shape (n,), int64
+        Which that is.
+    training : Tensor, shape (m, width), float64
+        Three items or more.
+    own : Tensor, shape (n,), int64
+        The place of an item that is itself a training item, which is then taken away; -1 of a
+        sample.
+
+    Returns
+    -------
+    Tensor, shape (n,), bool
+    """
+    asked, place = torch.unique(neighbours, return_inverse=True)
+    squares, which = nearest(training[asked], training, 3)
+    squares, which = squares[place], which[place]
+    absent = (which == neighbours[:, None]) | (which == own[:, None])
+    return distances > squares.masked_fill(absent, torch.inf).amin(dim=1)
+
+
+def chance_nearer(first: Tensor, second: Tensor) -> float:
+    """Return the chance that one of the first is less than one of the second; ties are half.
+
+    Parameters
+    ----------
+    first, second : Tensor, shapes (n,) and (m,)
+    """
+    ordered = second.sort().values
+    above = len(second) - torch.searchsorted(ordered, first, right=True)
+    equal = len(second) - torch.searchsorted(ordered, first) - above
+    return float((above + equal / 2).double().mean()) / len(second)
+
+
+class Memorisation(Metric):
+    """Whether samples lie nearer to training items than fresh data would."""
+
+    name = "memorisation"
+    figures = {  # noqa: RUF012 - a class constant of the plugin API
+        "authenticity": "share of samples farther from their nearest training item than that item "
+        "is from its nearest other one (Alaa et al.); 0: copies; best near authenticity_data",
+        "authenticity_data": "the same of training items, each against all the others: a yardstick",
+        "copied": "share of samples nearer to a training item than `rarity` (0.01 unless set) of "
+        "fresh data are; 0 to 1, best near `rarity` or below",
+        "copying": "chance that a sample is nearer to the training items than a fresh data item "
+        "is; 0.5 is best, 1: copies, towards 0: far from all data",
+    }
+
+    class Parameters(MetricParameters):
+        """Parameters of `Memorisation`."""
+
+        rarity: Annotated[float, Field(gt=0, le=0.5)] = 0.01
+        """Share of fresh data that counts as copied."""
+
+    def least_samples(self, width: int) -> int:
+        """Need an item, its nearest, and that one's nearest."""
+        return 3
+
+    def compute(self, ctx: MetricContext) -> dict[str, float]:
+        """Return the four figures."""
+        training = in_double(ctx.training_features())
+        # Distances stay as they are, and lose fewer digits nearer to the origin.
+        centre = training.mean(dim=0)
+        training = training - centre
+        samples = in_double(ctx.features) - centre
+        fresh = in_double(ctx.reference_features()) - centre
+        mine, near = nearest(samples, training, 1)
+        theirs, known = nearest(fresh, training, 2)  # the first is the item itself
+        distances, left_out = mine[:, 0], theirs[:, 1]
+        ordered = left_out.sort().values
+        threshold = ordered[int(self.parameters.rarity * (len(ordered) - 1))]
+        nobody = torch.full_like(near[:, 0], -1)
+        mine_authentic = authentic(distances, near[:, 0], training, nobody)
+        theirs_authentic = authentic(left_out, known[:, 1], training, known[:, 0])
+        return {
+            "authenticity": float(mine_authentic.double().mean()),
+            "authenticity_data": float(theirs_authentic.double().mean()),
+            "copied": float((distances < threshold).double().mean()),
+            "copying": chance_nearer(distances, left_out),
+        }
