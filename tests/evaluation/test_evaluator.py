@@ -160,7 +160,8 @@ def test_a_metric_that_does_not_apply_is_named(host, cache):
     points = cloud()
     listed = (Component(name="fid"), Component(name="modes"))
     settings = Evaluation(extractor=Component(name="coordinates"), metrics=listed)
-    with pytest.raises(EvaluationError, match=r"'modes' does not apply to cloud.*diversity, duplicates, fid"):
+    reason = r"'modes' does not apply to cloud.*diversity, duplicates, fid"
+    with pytest.raises(EvaluationError, match=reason):
         Evaluator(settings, points, host, CPU, cache)
 
 
