@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ganbench.config.load import LoadedStudy
     from ganbench.config.model import Component
     from ganbench.evaluation.testbench import Check, SelfTest
-    from ganbench.plugin import Host, Progress
+    from ganbench.plugin import Host
     from ganbench.study.installation import Finding
 
 EXAMPLES = """\b
@@ -174,6 +174,7 @@ def _test(
 ) -> "tuple[SelfTest, Check]":
     import torch
 
+    from ganbench.cli.bar import Bar
     from ganbench.data.load import load_data
     from ganbench.evaluation.known import check_known_distance
     from ganbench.evaluation.selftest import run_selftest
@@ -184,7 +185,7 @@ def _test(
     set_up_torch(name)
     device, cache = torch.device(name), cache_folder()
     _refuse_missing(dataset, extractor, host, root, download)
-    with _Bar(quiet) as bar:
+    with Bar(quiet) as bar:
         data = load_data(dataset.name, dataset.parameters, host, root, bar)
         selftest = run_selftest(data, extractor, host, device, cache, bar)
         known = check_known_distance(host, root, device, cache, bar, download, full)
@@ -211,38 +212,6 @@ def _refuse_missing(
                     f"the {kind} {component.name!r} is not here: {asset.place} ({asset.what}); "
                     f"--download fetches it, or {asset.remedy}"
                 )
-
-
-class _Bar:
-    """What takes long, on the terminal; nothing in a pipe."""
-
-    def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        console = Console(stderr=True)
-        self._shown = console.is_terminal and not quiet
-        columns = (TextColumn("{task.description}"), BarColumn())
-        self._bar = Progress(*columns, console=console, transient=True)
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> "Progress":
-        if self._shown:
-            self._bar.start()
-        return self._tell
-
-    def __exit__(self, *error: object) -> None:
-        if self._shown:
-            self._bar.stop()
-
-    def _tell(self, label: str, done: int, total: int | None) -> None:
-        if not self._shown:
-            return
-        if label not in self._tasks:
-            for task in self._tasks.values():
-                self._bar.update(task, visible=False)
-            self._tasks[label] = self._bar.add_task(label)
-        self._bar.update(self._tasks[label], completed=done, total=total, visible=True)
 
 
 def _as_json(

@@ -17,6 +17,7 @@ COMMANDS = {
     "new": "Write a plugin from a template: a trick, an architecture or an objective.",
     "check": "Check a plugin against its contract, and explain each result.",
     "doctor": "Say what is missing or broken here, and put the metrics to the test.",
+    "compare": "Compare two reports, or two folders of images, if they can be.",
     "report": "Write a study's report again, from its ledger.",
     "merge": "Put what several report folders hold of a study into one.",
 }
