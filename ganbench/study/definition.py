@@ -31,6 +31,8 @@ class Definition:
         Their range may change within an Optuna study.
     searches : tuple of str
         Names of the Optuna studies of the study's searches.
+    figures : tuple of str
+        What the trials' values are: the primary figure, and what a search minimises besides.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Definition:
     factors: Mapping[str, tuple[str, ...]]
     seeds: tuple[int, ...]
     searches: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
 
     @cached_property
     def study_name(self) -> str:

@@ -1,10 +1,12 @@
 """The Optuna studies that a study stands in: one for its arms, and one for each search."""
 
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from optuna.exceptions import DuplicatedStudyError
+from optuna import Study
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
@@ -75,8 +77,18 @@ class OwnStudies:
         study = self._storage.get_study_id_from_name(name)
         if STUDY not in self._storage.get_study_user_attrs(study):
             self._storage.set_study_user_attr(study, STUDY, self._definition.name)
+        self._name_values(name, objectives)
         self._known[name] = study
         return study
+
+    def _name_values(self, name: str, objectives: int) -> None:
+        """Let Optuna's tools say what a trial's values are."""
+        names = list(self._definition.figures[:objectives])
+        study = Study(name, self._storage)
+        if len(names) == objectives and study.metric_names != names:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.set_metric_names(names)
 
     def all(self) -> list[int]:
         """Return the numbers of those that there are."""

@@ -149,15 +149,23 @@ class Ending:
         return [self.value] if self.second is None else [self.value, self.second]
 
     def attributes(self) -> dict[str, Any]:
-        """Return what the ledger holds beside Optuna's own fields."""
+        """Return what the ledger holds beside Optuna's own fields.
+
+        What people read comes first, for Optuna's dashboard shows each as one line, however long.
+        """
+        own: dict[str, Any] = {"outcome": self.outcome}
+        if self.error is not None:
+            own["error"] = self.error
+        if self.evaluations:
+            last = self.evaluations[-1]
+            own |= {"health": last.health, "figures": dict(last.figures)}
         return {
-            "outcome": self.outcome,
-            "evaluations": [asdict(point) for point in self.evaluations],
+            **own,
+            "steps": self.steps,
             "training_seconds": self.training_seconds,
             "evaluation_seconds": self.evaluation_seconds,
-            "steps": self.steps,
-            "error": self.error,
             "details": dict(self.details),
+            "evaluations": [asdict(point) for point in self.evaluations],
         }
 
 

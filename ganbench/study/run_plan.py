@@ -103,7 +103,14 @@ def definition_of(study: Study, arms: Sequence[Arm], searches: Sequence[str] = (
     }
     offsets = dict.fromkeys(arm.seed_offset for arm in arms)
     seeds = tuple(shifted_seed(seed, offset) for offset in offsets for seed in study.all_seeds)
-    return Definition(study.name, tuple(arm.name for arm in arms), factors, seeds, tuple(searches))
+    return Definition(
+        name=study.name,
+        arms=tuple(arm.name for arm in arms),
+        factors=factors,
+        seeds=seeds,
+        searches=tuple(searches),
+        figures=(study.evaluation.primary, *study.design.objectives[1:]),
+    )
 
 
 def levels_of(study: Study, arms: Sequence[Arm]) -> dict[str, dict[str, str]]:
