@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from ganbench.plugin import Host, Registered
 
-KINDS = ("architecture", "objective", "trick", "dataset", "extractor", "metric", "launcher")
+KINDS = (
+    "architecture",
+    "objective",
+    "trick",
+    "dataset",
+    "extractor",
+    "metric",
+    "inspection",
+    "launcher",
+)
 PLURALS = {kind: f"{kind}s" for kind in KINDS}
 WIDEST = 110
 """Columns of the list, at most."""
@@ -44,7 +53,8 @@ Examples:
 def command(name: str | None, plugins: tuple[Path, ...], kind: Any, as_json: bool) -> None:
     """List the plugins, those of a KIND, or show NAME's method card and parameters.
 
-    KIND is architectures, objectives, tricks, datasets, extractors, metrics or launchers.
+    KIND is architectures, objectives, tricks, datasets, extractors, metrics,
+    inspections or launchers.
     """
     # Late, so that --help needs neither torch nor rich.
     from rich.console import Console

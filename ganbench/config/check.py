@@ -16,7 +16,7 @@ from ganbench.config.problems import Path, Problem, suggest
 from ganbench.config.seeds import check_range, check_seeds, seeds_among
 from ganbench.config.setting import (
     component_values,
-    metrics_values,
+    evaluation_values,
     resolve_component,
     resolve_setting,
 )
@@ -120,8 +120,9 @@ def _check_fields(raw: Mapping[str, Any]) -> tuple[Study | None, list[Problem]]:
     if isinstance(evaluation := raw.get("evaluation"), dict):
         fields["evaluation"] = evaluation = dict(evaluation)
         evaluation.pop("extractor", None)
-        if isinstance(evaluation.get("metrics"), list):
-            evaluation["metrics"] = ["any" for _ in evaluation["metrics"]]
+        for name in ("metrics", "inspections"):
+            if isinstance(evaluation.get(name), list):
+                evaluation[name] = ["any" for _ in evaluation[name]]
     if isinstance(design := raw.get("design"), dict) and isinstance(design.get("arms"), list):
         arms = [{**arm, "set": {}} if isinstance(arm, dict) else arm for arm in design["arms"]]
         fields["design"] = {**design, "arms": arms}
@@ -138,8 +139,7 @@ def _study_values(study: Study | None) -> dict[str, Any]:
             {"name": "x", "question": "x", "dataset": "x", "baseline": {"architecture": "x"}}
         )
     values = study.model_dump(mode="json")
-    values["evaluation"]["extractor"] = component_values(study.evaluation.extractor)
-    values["evaluation"]["metrics"] = metrics_values(study.evaluation)
+    values["evaluation"] = evaluation_values(study.evaluation)
     return values
 
 
@@ -189,7 +189,25 @@ def _check_evaluation(
     elif isinstance(primary, str) and primary not in lower and not problems:
         problems.append(Problem((*at, "primary"), _not_lower(primary, fit)))
     chosen = "auto" if automatic else metrics
-    return {**evaluation, "extractor": extractor, "metrics": chosen}, problems
+    inspections, found = _check_inspections(given.get("inspections", default.inspections), host)
+    resolved = {"extractor": extractor, "metrics": chosen, "inspections": inspections}
+    return {**evaluation, **resolved}, [*problems, *found]
+
+
+def _check_inspections(listed: Any, host: Host) -> tuple[Any, list[Problem]]:
+    if not isinstance(listed, list):  # `auto`, or what is told of already
+        return "auto", []
+    inspections: list[dict[str, Any] | None] = []
+    problems: list[Problem] = []
+    for index, entry in enumerate(listed):
+        place: Path = ("evaluation", "inspections", index)
+        inspection, found = resolve_component("inspection", entry, host, place)
+        problems += found
+        named = [other["name"] for other in inspections if other]
+        if inspection and inspection["name"] in named:
+            problems.append(Problem(place, f"{inspection['name']!r} is listed twice"))
+        inspections.append(inspection)
+    return inspections, problems
 
 
 def _not_lower(primary: str, fit: list[str]) -> str:

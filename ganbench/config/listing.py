@@ -112,7 +112,7 @@ def _short(value: Any, at: Path, origins: Mapping[str, str]) -> str | None:
 
 def _is_component(at: Path) -> bool:
     return at[-1] in ("dataset", "architecture", "objective", "extractor") or (
-        at[:2] == ("evaluation", "metrics") and len(at) == 3
+        at[:-1] in (("evaluation", "metrics"), ("evaluation", "inspections"))
     )
 
 

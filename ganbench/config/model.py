@@ -264,6 +264,10 @@ class Evaluation(Strict):
     """Images sampled at once: fixed, so that a result does not depend on memory."""
     batch_norm: Literal["running", "batch"] = "running"
     """BatchNorm's statistics while sampling."""
+    inspections: Literal["auto"] | Annotated[tuple[ComponentField, ...], Field(strict=False)] = (
+        "auto"
+    )
+    """What is drawn of each trial's networks when it ends; ``auto``: all that apply."""
     judgement: Judgement = Judgement()
     """Error rate and equivalence margin."""
 
@@ -338,7 +342,7 @@ class TrialConfig(Strict):
     evaluation: Evaluation
 
     def key(self) -> str:
-        """Return a hash of the configuration, less the judgement, which changes no number."""
+        """Return a hash of the configuration, less what changes no number of the trial's."""
         content = self.model_dump(mode="json")
         # So that another meaning of `auto` is another key; which of them apply, the data say.
         metrics = [metric.model_dump(mode="json") for metric in self.evaluation.candidates]
@@ -347,7 +351,7 @@ class TrialConfig(Strict):
             role: getattr(self.optimizers, role).key_content() for role in content["optimizers"]
         }
         content["execution"] = self.execution.key_content()
-        del content["evaluation"]["judgement"]
-        del content["evaluation"]["primary"]
+        for name in ("judgement", "primary", "inspections"):
+            del content["evaluation"][name]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

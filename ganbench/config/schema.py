@@ -14,7 +14,14 @@ from ganbench.config.model import MAX_SEED, MAX_SEEDS, OPTIMIZER_KEYS, Baseline,
 from ganbench.plugin import Host, Kind, Registered
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_KINDS: tuple[Kind, ...] = ("dataset", "architecture", "objective", "extractor", "metric")
+_KINDS: tuple[Kind, ...] = (
+    "dataset",
+    "architecture",
+    "objective",
+    "extractor",
+    "metric",
+    "inspection",
+)
 _SET_KINDS: tuple[Kind, ...] = ("architecture", "objective")
 
 Schema = dict[str, Any]
@@ -142,9 +149,10 @@ def _fill(properties: Schema, definitions: Schema, host: Host, keys: Iterable[st
     ]
     for owner, kind in places:
         owner[kind] = _described(owner[kind], {"$ref": f"#/$defs/{kind}"})
-    for choice in evaluation["metrics"]["anyOf"]:
-        if choice.get("type") == "array":
-            choice["items"] = {"$ref": "#/$defs/metric"}
+    for kind in ("metric", "inspection"):
+        for choice in evaluation[f"{kind}s"]["anyOf"]:
+            if choice.get("type") == "array":
+                choice["items"] = {"$ref": f"#/$defs/{kind}"}
     lower = {figure for metric in host.all("metric") for figure in metric.cls.lower_is_better}
     evaluation["primary"]["enum"] = sorted(lower)
     tricks = {trick: {"$ref": f"#/$defs/trick.{trick}"} for trick in host.names("trick")}

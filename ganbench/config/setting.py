@@ -117,11 +117,17 @@ def component_values(component: Component) -> dict[str, Any]:
     return {"name": component.name, **component.parameters}
 
 
-def metrics_values(evaluation: Evaluation) -> str | list[dict[str, Any]]:
-    """Return an evaluation's metrics as they stand in a file."""
-    if evaluation.metrics == "auto":
-        return "auto"
-    return [component_values(metric) for metric in evaluation.metrics]
+def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as it stands in a file."""
+    listed = {
+        name: value if value == "auto" else [component_values(component) for component in value]
+        for name, value in (
+            ("metrics", evaluation.metrics),
+            ("inspections", evaluation.inspections),
+        )
+    }
+    extractor = component_values(evaluation.extractor)
+    return {**evaluation.model_dump(mode="json"), "extractor": extractor, **listed}
 
 
 def baseline_values(baseline: Baseline) -> Setting:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganbench.config.model import Evaluation
 from ganbench.evaluation.cache import cache_key, load_if_sound, save_atomically
-from ganbench.evaluation.choosing import EvaluationError, create, create_fitting
+from ganbench.evaluation.choosing import EvaluationError, choose_metrics, create_fitting
 from ganbench.evaluation.collapse import Health, describe, judge
 from ganbench.evaluation.context import Reference, SampleContext, StudyContext
 from ganbench.evaluation.frechet import Moments, moments
@@ -20,13 +20,14 @@ from ganbench.plugin import (
     Data,
     Extractor,
     Host,
-    Metric,
     Progress,
     TrainedDiscriminator,
 )
 
 SUBSET = 500
 """Items whose pairwise distances are taken."""
+KEPT = 2**27
+"""Bytes of data items' features that are kept for whoever looks for neighbours."""
 REFERENCE_VERSION = 1
 """Raised when reference statistics are computed otherwise: part of their cache's key."""
 
@@ -80,11 +81,12 @@ class Evaluator:
         if len(data.items) < 2:
             raise EvaluationError(f"{data.name}: has {len(data.items)} items, expected 2 or more")
         self._extractor: Extractor = create_fitting("extractor", settings.extractor, data, host)
-        self._left_out: dict[str, str] = {}
         self._drawn: Tensor | None = None
         self._everything: Tensor | None = None
-        self._metrics = self._create_metrics()
+        self._known: Tensor | None = None
+        self._metrics, self._left_out = choose_metrics(settings, data, host)
         _make_folder(cache)
+        self._cache = cache
         self._study = StudyContext(data, device, cache, progress or _quiet)
         with torch.no_grad():
             self._extractor.prepare(self._study)
@@ -147,6 +149,36 @@ class Evaluator:
             features = self._features(batches, "samples'", progress or _quiet)
             return self._measure(batches, features, final, discriminator)
 
+    def features_of(self, items: Tensor) -> Tensor:
+        """Return the extractor's features, (items, width), of images or points as saved."""
+        with torch.no_grad():
+            return self._features(self._split(items))
+
+    def labels_of(self, items: Tensor) -> Tensor | None:
+        """Return the study's classifier's labels of images; None if it cannot be trained."""
+        try:
+            with torch.no_grad():
+                logits = self._study.logits_of(self._split(items))
+        finally:
+            self._study.forget()
+        return None if logits is None else logits.argmax(dim=1).cpu()
+
+    def data_features(self) -> tuple[Tensor, Tensor]:
+        """Return indices of data items and their features, on the CPU.
+
+        All items, or as many of a fixed draw as fit into ``KEPT`` bytes; kept in the cache.
+        """
+        items = self._data.items
+        most = max(2, KEPT // (4 * len(self._reference.moments.mean)))
+        with torch.no_grad():
+            if len(items) <= most:
+                return torch.arange(len(items)), self._take_all(self._cache)
+            chosen = _subset(len(items), most)
+            if self._known is None:
+                path = self._cache_file(self._cache, "features", known=most)
+                self._known = self._obtain(path, items[chosen], "training items")
+        return chosen, self._known
+
     def health(self, figures: Mapping[str, float]) -> Health:
         """Return the state that the figures of an evaluation show.
 
@@ -154,52 +186,6 @@ class Evaluator:
         """
         measured = {key: value for key, value in figures.items() if key in self.metric_notes}
         return judge(measured, self._attainable)
-
-    def _create_metrics(self) -> list[Metric]:
-        automatic = self._settings.metrics == "auto"
-        metrics: list[Metric] = []
-        for component in self._settings.candidates:
-            if not automatic:
-                metric = create_fitting("metric", component, self._data, self._host)
-                named = self._settings.extractor.name
-                if metric.extractors and named not in metric.extractors:
-                    raise EvaluationError(
-                        f"evaluation: the metric {metric.name!r} is defined with the extractor "
-                        f"{' or '.join(metric.extractors)}, and this study has {named}"
-                    )
-                metrics.append(metric)
-                continue
-            metric = create("metric", component, self._host)
-            fits, reason = metric.applies(self._data)
-            if fits:
-                metrics.append(metric)
-            else:
-                self._left_out[component.name] = reason
-        givers: dict[str, str] = {}
-        for metric in metrics:
-            for figure in metric.figures:
-                if figure in givers:
-                    raise EvaluationError(
-                        f"evaluation.metrics: {givers[figure]!r} and {metric.name!r} both give "
-                        f"the figure {figure!r}; list one of them once"
-                    )
-                givers[figure] = metric.name
-        primary = self._settings.primary
-        if primary not in givers:
-            left_out = "".join(
-                f"; {name} is left out: {reason}" for name, reason in self._left_out.items()
-            )
-            raise EvaluationError(
-                f"evaluation.primary is {primary!r}, which no metric of the study "
-                f"gives; they give {', '.join(sorted(givers))}{left_out}"
-            )
-        lower = {figure for metric in metrics for figure in metric.lower_is_better}
-        if primary not in lower:
-            raise EvaluationError(
-                f"evaluation.primary is {primary!r}, which is not declared as lower is better, as "
-                f"verdicts need; declared are {', '.join(sorted(lower)) or 'none'}"
-            )
-        return metrics
 
     def _check_counts(self) -> None:
         width = self._features([self._data.items[:2]]).shape[1]

@@ -22,6 +22,12 @@ from ganbench.plugin.dataset import (
 from ganbench.plugin.errors import GanbenchError
 from ganbench.plugin.hookspecs import hookimpl
 from ganbench.plugin.host import Host, PluginError, Registered, UnknownPluginError
+from ganbench.plugin.inspection import (
+    Inspection,
+    InspectionContext,
+    InspectionParameters,
+    NothingToShowError,
+)
 from ganbench.plugin.kinds import Kind
 from ganbench.plugin.latent import Categorical, Code, LatentSpec, Uniform
 from ganbench.plugin.launcher import Launcher, LauncherParameters, WorkerStatus
@@ -84,6 +90,9 @@ __all__ = [
     "GeneratorStep",
     "Half",
     "Host",
+    "Inspection",
+    "InspectionContext",
+    "InspectionParameters",
     "Judge",
     "Kind",
     "LatentSpec",
@@ -92,6 +101,7 @@ __all__ = [
     "Metric",
     "MetricContext",
     "MetricParameters",
+    "NothingToShowError",
     "Objective",
     "ObjectiveParameters",
     "OptimizerSpec",

@@ -7,6 +7,7 @@ import pluggy
 
 from ganbench.plugin.architecture import Architecture
 from ganbench.plugin.dataset import Dataset
+from ganbench.plugin.inspection import Inspection
 from ganbench.plugin.launcher import Launcher
 from ganbench.plugin.metric import Extractor, Metric
 from ganbench.plugin.objective import Objective
@@ -45,6 +46,11 @@ def register_extractors() -> Sequence[type[Extractor]]:  # type: ignore[empty-bo
 @hookspec
 def register_metrics() -> Sequence[type[Metric]]:  # type: ignore[empty-body]
     """Return metric classes."""
+
+
+@hookspec
+def register_inspections() -> Sequence[type[Inspection]]:  # type: ignore[empty-body]
+    """Return inspection classes."""
 
 
 @hookspec

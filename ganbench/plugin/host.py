@@ -314,6 +314,12 @@ def _check_class(kind: Kind, cls: type[Any], source: str) -> None:
             f"{', '.join(plugin.lower_is_better)} in `lower_is_better`, expected nothing there: "
             "what a study is judged by is measured at each evaluation"
         )
+    untold = [key for key in ("title", "note") if not str(getattr(cls, key, "")).strip()]
+    if kind == "inspection" and untold:
+        raise PluginError(
+            f"{source}: the inspection {plugin.name!r} has no `{'` and no `'.join(untold)}`, "
+            "expected a heading and a paragraph for the report"
+        )
     dotted = [figure for figure in plugin.figures if "." in figure] if kind == "metric" else []
     if dotted:
         raise PluginError(

@@ -8,12 +8,22 @@ from typing import Any, Literal
 from ganbench.plugin import hookspecs
 from ganbench.plugin.architecture import Architecture
 from ganbench.plugin.dataset import Dataset
+from ganbench.plugin.inspection import Inspection
 from ganbench.plugin.launcher import Launcher
 from ganbench.plugin.metric import Extractor, Metric
 from ganbench.plugin.objective import Objective
 from ganbench.plugin.trick import Trick
 
-Kind = Literal["architecture", "objective", "trick", "dataset", "extractor", "metric", "launcher"]
+Kind = Literal[
+    "architecture",
+    "objective",
+    "trick",
+    "dataset",
+    "extractor",
+    "metric",
+    "inspection",
+    "launcher",
+]
 
 BASES: Mapping[Kind, type[Any]] = {
     "architecture": Architecture,
@@ -22,6 +32,7 @@ BASES: Mapping[Kind, type[Any]] = {
     "dataset": Dataset,
     "extractor": Extractor,
     "metric": Metric,
+    "inspection": Inspection,
     "launcher": Launcher,
 }
 
@@ -33,6 +44,7 @@ REQUIRED: Mapping[Kind, Sequence[tuple[str, ...]]] = {
     "dataset": [("load",)],
     "extractor": [("features",), ("protocol",)],
     "metric": [("compute",)],
+    "inspection": [("draw",)],
     "launcher": [("start",), ("poll",), ("stop",)],
 }
 """Methods without which a plugin cannot work; of alternatives, one."""
@@ -83,6 +95,11 @@ class ModuleClasses:
     def register_metrics(self) -> Sequence[type[Metric]]:
         """Return the module's metrics."""
         return self._of("metric")
+
+    @hookspecs.hookimpl
+    def register_inspections(self) -> Sequence[type[Inspection]]:
+        """Return the module's inspections."""
+        return self._of("inspection")
 
     @hookspecs.hookimpl
     def register_launchers(self) -> Sequence[type[Launcher]]:

@@ -13,6 +13,7 @@ from ganbench.report.effects import EffectsSection, effects_section, effects_wor
 from ganbench.report.exploration import exploration_head, exploration_rows
 from ganbench.report.forest import ForestRow, axis_note, forest_plot
 from ganbench.report.guide import glossary, samples_note
+from ganbench.report.inside import Inside, inside_sections
 from ganbench.report.listing import flattened, scalar, study_lines
 from ganbench.report.own import (
     OWN_HEAD,
@@ -22,7 +23,7 @@ from ganbench.report.own import (
     own_notes,
     own_pictures,
 )
-from ganbench.report.sheets import SheetRow, sheet_rows
+from ganbench.report.sheets import SheetRow, sheet_rows, typical_seed
 from ganbench.report.svg import Figure
 from ganbench.report.table import Table
 from ganbench.report.timeline import timeline_panels
@@ -85,6 +86,8 @@ class Content:
     own_figures: Table | None
     own_notes: tuple[tuple[str, str], ...]
     own_pictures: tuple[OwnPicture, ...]
+    inside: tuple[Inside, ...]
+    inside_seed: str
     cost: Table
     wall: str
     troubles: Table | None
@@ -95,6 +98,12 @@ class Content:
     environment: tuple[tuple[str, str], ...]
     study: tuple[tuple[str, str], ...]
     command: str
+
+    @property
+    def grids(self) -> tuple[OwnPicture, ...]:
+        """All grids of pictures, in whichever section."""
+        inside = (picture for part in self.inside for picture in part.pictures)
+        return (*self.own_pictures, *inside)
 
 
 def content_of(
@@ -157,6 +166,8 @@ def content_of(
         own_figures=Table(OWN_HEAD, own, 2) if own else None,
         own_notes=own_notes(results, (row[0] for row in own)),
         own_pictures=own_pictures(part),
+        inside=inside_sections(part),
+        inside_seed=str(typical_seed(part)),
         cost=_cost(results, detail),
         wall=duration(results.wall_seconds),
         troubles=_troubles(results),

@@ -27,6 +27,11 @@ OWN_NOTE = (
     "pictures of one pair of networks among several bear its name. No verdict rests on any of "
     "them."
 )
+INSIDE_NOTE = (
+    "What the networks have learned, at the last step of seed {seed}, at which {reference} ends at "
+    "its median. Every arm starts from the same latents and is asked the same. Pictures show; no "
+    "verdict rests on them."
+)
 MORE_NOTE = (
     "Exploratory: not corrected for the number of arms, and no verdict rests on them. Intervals "
     "have the level 1 − alpha. BCa is a bootstrap interval of the same change, too short "

@@ -9,9 +9,11 @@ from ganbench.report.guide import (
     BANNER,
     CURVES_NOTE,
     EXPLORATORY_NOTE,
+    INSIDE_NOTE,
     MORE_NOTE,
     OWN_NOTE,
 )
+from ganbench.report.own import OwnPicture
 from ganbench.report.sheets import Sheet
 from ganbench.report.svg import Figure, group, tiled
 from ganbench.report.table import Table
@@ -79,6 +81,7 @@ def to_markdown(content: Content, pictures: str) -> str:
             content.sheets_note,
             *_samples(content, pictures),
         ]
+    parts += _inside(content, pictures)
     parts += _own(content, pictures)
     parts += _collapse(content, pictures)
     parts += ["## Cost", _table(content.cost), f"The whole study took {content.wall} of wall time."]
@@ -201,20 +204,36 @@ def _sheet(sheet: Sheet, pictures: str) -> str:
     return f"![{escape(sheet.alternative)}]({pictures}/{sheet.name}.png)"
 
 
+def _inside(content: Content, pictures: str) -> list[str]:
+    if not content.inside:
+        return []
+    note = INSIDE_NOTE.format(reference=content.reference, seed=content.inside_seed)
+    parts = ["## Looking inside", note]
+    for part in content.inside:
+        parts += [f"### {escape(part.title)}", part.note]
+        for picture in part.pictures:
+            parts += _labelled(picture, pictures)
+        if part.missing:
+            parts.append(f"No picture: {escape('; '.join(part.missing))}.")
+    return parts
+
+
+def _labelled(own: OwnPicture, pictures: str) -> list[str]:
+    labels = [
+        f"{kind}: {escape(' · '.join(texts))}."
+        for kind, texts in (("Rows", own.rows), ("Columns", own.columns))
+        if texts
+    ]
+    shown = [_sheet(own.sheet, pictures)] if own.sheet is not None else []
+    return [f"**{escape(own.title)}**", *shown, " ".join([escape(own.caption), *labels])]
+
+
 def _own(content: Content, pictures: str) -> list[str]:
     if not (content.own_pictures or content.own_figures):
         return []
     parts = ["## What the plugins show", OWN_NOTE.format(reference=content.reference)]
     for own in content.own_pictures:
-        labels = [
-            f"{kind}: {escape(' · '.join(texts))}."
-            for kind, texts in (("Rows", own.rows), ("Columns", own.columns))
-            if texts
-        ]
-        parts.append(f"**{escape(own.title)}**")
-        if own.sheet is not None:
-            parts.append(_sheet(own.sheet, pictures))
-        parts.append(" ".join([escape(own.caption), *labels]))
+        parts += _labelled(own, pictures)
     if content.own_figures:
         parts.append(_table(content.own_figures))
         parts += [f"- **{escape(name)}**: {escape(text)}" for name, text in content.own_notes]

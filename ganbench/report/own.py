@@ -66,7 +66,7 @@ class OwnPicture:
 
 
 @dataclass(frozen=True)
-class _Grid:
+class Grid:
     """A picture, its cells apart by ``gap`` pixels of ``GUTTER``.
 
     Attributes
@@ -87,7 +87,7 @@ class _Grid:
     shape: tuple[int, int]
     whole: tuple[int, int]
 
-    def first_rows(self, most: int) -> "_Grid":
+    def first_rows(self, most: int) -> "Grid":
         """Return the grid without its last rows."""
         rows, columns = self.shape
         if rows <= most:
@@ -164,6 +164,17 @@ def own_notes(results: StudyResults, figures: Iterable[str]) -> tuple[tuple[str,
     )
 
 
+def picture_of(
+    trial: TrialResult | None, name: str, paths: Mapping[str, Path], file: str, arm: str, title: str
+) -> "tuple[OwnPicture, Grid] | None":
+    """Return a picture of a trial yet without its pixels, and them; None if it has none."""
+    grid = _read(paths[name]) if trial is not None and name in paths else None
+    if trial is None or grid is None:
+        return None
+    text = f"{name} of {arm}, seed {trial.seed}: {grid.caption}"
+    return OwnPicture(arm, title, "", sheet=Sheet(file, grid.caption, text)), grid
+
+
 def own_pictures(results: StudyResults) -> tuple[OwnPicture, ...]:
     """Return the pictures of each arm's plugins, at the seed that is typical of the baseline.
 
@@ -171,7 +182,7 @@ def own_pictures(results: StudyResults) -> tuple[OwnPicture, ...]:
     """
     seed = typical_seed(results)
     shown: list[OwnPicture] = []
-    grids: dict[int, _Grid] = {}
+    grids: dict[int, Grid] = {}
     for place, arm in enumerate(results.arms):
         trials = results.of_arm(arm.name)
         names = sorted({name for each in trials.values() for name in each.pictures})
@@ -181,20 +192,25 @@ def own_pictures(results: StudyResults) -> tuple[OwnPicture, ...]:
                 shown.append(OwnPicture(arm.name, f"{arm.name}: {', '.join(names)}", caption))
             continue
         trial, missing = trials.get(seed), []
+        paths = trial.pictures if trial else {}
         for index, name in enumerate(names):
-            grid = _read(trial.pictures[name]) if trial and name in trial.pictures else None
-            if grid is None:
+            # The place makes it one file's name, whatever the names have in common.
+            file = f"own-{place:02d}-{index:02d}-{slug(name)}"
+            found = picture_of(trial, name, paths, file, arm.name, _title(arm.name, seed, name))
+            if found is None:
                 missing.append(name)
                 continue
-            grids[len(shown)] = grid
-            # The place makes it one file's name, whatever the names have in common.
-            file = f"own-{place:02d}-{index:02d}-{re.sub('[^a-z0-9]+', '-', name.lower())}"
-            sheet = Sheet(file, grid.caption, f"{name} of {arm.name}, seed {seed}: {grid.caption}")
-            shown.append(OwnPicture(arm.name, _title(arm.name, seed, name), "", sheet=sheet))
+            grids[len(shown)] = found[1]
+            shown.append(found[0])
         if missing:
             caption = f"No picture of {', '.join(missing)}: {_reason(trial, missing)}."
             shown.append(OwnPicture(arm.name, f"{arm.name}, seed {seed}", caption))
-    return _filled(shown, grids)
+    return filled(shown, grids)
+
+
+def slug(name: str) -> str:
+    """Return a picture's name as part of a file's."""
+    return re.sub("[^a-z0-9]+", "-", name.lower())
 
 
 def sentence(text: str) -> str:
@@ -219,29 +235,31 @@ def _reason(trial: TrialResult | None, missing: Sequence[str]) -> str:
     return REASONS[trial.outcome]
 
 
-def _filled(shown: Sequence[OwnPicture], grids: Mapping[int, _Grid]) -> tuple[OwnPicture, ...]:
+def filled(
+    shown: Sequence[OwnPicture], grids: Mapping[int, Grid], budget: int = BUDGET
+) -> tuple[OwnPicture, ...]:
     """Put pictures and labels in place: all of the rows, or fewer while they are too large."""
     cut = dict(grids)
     drawn = {index: encode(grid.reduced()) for index, grid in cut.items()}
     for most in ROWS:
-        if sum(map(len, drawn.values())) <= BUDGET:
+        if sum(map(len, drawn.values())) <= budget:
             break
         cut = {index: grid.first_rows(most) for index, grid in grids.items()}
         drawn = {index: encode(grid.reduced()) for index, grid in cut.items()}
-    left, filled = BUDGET, []
+    left, found = budget, list[OwnPicture]()
     for index, own in enumerate(shown):
         if own.sheet is None:
-            filled.append(own)
+            found.append(own)
         elif len(drawn[index]) > left:
-            caption = f"Left out: all pictures together are larger than {BUDGET:,} bytes."
-            filled.append(OwnPicture(own.arm, own.title, caption))
+            caption = f"Left out: all pictures together are larger than {budget:,} bytes."
+            found.append(OwnPicture(own.arm, own.title, caption))
         else:
             left -= len(drawn[index])
-            filled.append(_fill(own, own.sheet, cut[index], drawn[index]))
-    return tuple(filled)
+            found.append(_fill(own, own.sheet, cut[index], drawn[index]))
+    return tuple(found)
 
 
-def _fill(own: OwnPicture, sheet: Sheet, grid: _Grid, picture: bytes) -> OwnPicture:
+def _fill(own: OwnPicture, sheet: Sheet, grid: Grid, picture: bytes) -> OwnPicture:
     width, height = grid.reduced().size
     scale = max(1, min(SHOWN[0] // width, SHOWN[1] // height))
     return replace(
@@ -254,7 +272,7 @@ def _fill(own: OwnPicture, sheet: Sheet, grid: _Grid, picture: bytes) -> OwnPict
     )
 
 
-def _read(path: Path) -> _Grid | None:
+def _read(path: Path) -> Grid | None:
     """Read one picture; one that is broken must not cost the report."""
     try:
         with Image.open(path) as image:
@@ -263,7 +281,7 @@ def _read(path: Path) -> _Grid | None:
         rows, columns = labels["grid"]
         all_rows, all_columns = labels["whole"]
         spaced, gap = _spaced(drawn, int(rows), int(columns))
-        return _Grid(
+        return Grid(
             image=spaced,
             gap=gap,
             caption=str(labels["caption"]),

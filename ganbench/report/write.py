@@ -105,7 +105,8 @@ def _pictures(content: Content) -> dict[str, bytes]:
         for sheet in row.sheets:
             if sheet.picture is not None:
                 made[f"{sheet.name}.png"] = sheet.enlarged()
-    for own in content.own_pictures:
+    inside = [picture for part in content.inside for picture in part.pictures]
+    for own in (*content.own_pictures, *inside):
         if own.sheet is not None:
             made[f"{own.sheet.name}.png"] = own.sheet.enlarged()
     return made

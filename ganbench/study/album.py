@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from ganbench.evaluation.inspecting import Inspector
 from ganbench.evaluation.pictures import own_picture, sample_sheet, shown
-from ganbench.plugin import Data
-from ganbench.study.archive import Archive
+from ganbench.plugin import Data, Picture
+from ganbench.study.archive import INSPECTED, Archive
 from ganbench.study.claim import Claim
 from ganbench.study.files import Files
 from ganbench.training import HookError, NonFiniteError, Trial
@@ -35,8 +36,8 @@ class Album:
         # Up to the colon a notice says where; what follows is told once for all trials.
         self._where = f"seed {claim.seed} of {claim.arm}"
 
-    def keep(self, trial: Trial, data: Data) -> None:
-        """Draw and write all pictures."""
+    def keep(self, trial: Trial, data: Data, inspector: Inspector) -> dict[str, str]:
+        """Draw and write all pictures; return, by inspection, why it has none."""
         try:
             sheet = sample_sheet(trial.sample(shown(data)), data)
         except NonFiniteError as error:  # more samples than were measured
@@ -44,6 +45,12 @@ class Album:
         else:
             self._write(self._archive.samples(*self._identity), sheet)
         self._keep_own(trial)
+        seen = inspector.look(trial)
+        for name, problem in seen.wrong.items():
+            self._notice(f"{self._where}: no pictures of the inspection {name}: {problem}")
+        for name, picture in seen.pictures.items():
+            self._draw(f"{INSPECTED}{name}", picture, f"{name.partition('.')[0]}.draw")
+        return {**seen.nothing, **seen.wrong}
 
     def _keep_own(self, trial: Trial) -> None:
         try:
@@ -53,14 +60,16 @@ class Album:
             self._notice(f"{self._where}: no pictures of the plugins' own: {_told(error)}")
             return
         for name, picture in pictures.items():
-            try:
-                drawn = own_picture(picture)
-            except Exception as error:
-                plugin, _, title = name.rpartition(".")
-                text = f"{plugin}.draw_pictures gave {title!r}, which cannot be drawn"
-                self._notice(f"{self._where}: {text}: {_told(error)}")
-                continue
-            self._write(self._archive.picture(*self._identity, name), drawn)
+            self._draw(name, picture, f"{name.rpartition('.')[0]}.draw_pictures")
+
+    def _draw(self, name: str, picture: Picture, hook: str) -> None:
+        try:
+            drawn = own_picture(picture)
+        except Exception as error:
+            text = f"{hook} gave {name.rpartition('.')[2]!r}, which cannot be drawn"
+            self._notice(f"{self._where}: {text}: {_told(error)}")
+            return
+        self._write(self._archive.picture(*self._identity, name), drawn)
 
     def _write(self, path: Path, content: bytes) -> None:
         try:

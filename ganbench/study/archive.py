@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -22,6 +22,8 @@ from ganbench.study.search_records import search_result
 from ganbench.study.sequential import asked_for
 from ganbench.study.storage import Address, Notice, close_storage, open_storage
 
+INSPECTED = "inspection/"
+"""Before the names of the inspections' pictures, to tell them from other plugins'."""
 OUTCOMES = frozenset({"complete", "diverged", "failed"})
 
 
@@ -84,7 +86,10 @@ class Archive:
         return self.album / f"{key}-{fingerprint}-{seed}.png"
 
     def picture(self, key: str, seed: int, fingerprint: str, name: str) -> Path:
-        """Return where a picture of a plugin's own goes; its name may hold any character."""
+        """Return where a picture of a plugin's own goes; its name may hold any character.
+
+        An inspection's name begins with ``INSPECTED``.
+        """
         return self.album / f"{key}-{fingerprint}-{seed}+{quote(name, safe='')}.png"
 
     def pictures(self) -> dict[str, dict[str, Path]]:
@@ -187,6 +192,7 @@ class Header:
     ledger: str | None = None
     storage: str | None = None
     files: str | None = None
+    inspections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def write(self, archive: Archive) -> None:
         """Write the header beside the journal.
@@ -304,6 +310,7 @@ def results_of(archive: Archive, header: Header, records: Sequence[Record]) -> S
         data_samples=_existing(archive.data_sheet),
         metric_notes=header.metric_notes,
         collapse_rule=header.collapse_rule,
+        inspections=header.inspections,
     )
     return asked_for(results)
 
@@ -334,7 +341,12 @@ def _trial(
         steps=own.get("steps", 0),
         error=own.get("error"),
         samples=pictures.get(""),
-        pictures={name: path for name, path in pictures.items() if name},
+        pictures={n: path for n, path in pictures.items() if n and not n.startswith(INSPECTED)},
+        inspected={
+            name.removeprefix(INSPECTED): path
+            for name, path in pictures.items()
+            if name.startswith(INSPECTED)
+        },
         details=own.get("details"),
     )
 

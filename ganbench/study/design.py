@@ -15,7 +15,7 @@ from ganbench.config.setting import (
     baseline_values,
     clashes,
     component_values,
-    metrics_values,
+    evaluation_values,
 )
 from ganbench.plugin import Host
 from ganbench.study.names import arm_names, combined_names, level_names
@@ -201,8 +201,7 @@ def study_values(study: Study) -> dict[str, Any]:
     values = study.model_dump(mode="json")
     values["dataset"] = component_values(study.dataset)
     values["baseline"] = baseline_values(study.baseline)
-    values["evaluation"]["extractor"] = component_values(study.evaluation.extractor)
-    values["evaluation"]["metrics"] = metrics_values(study.evaluation)
+    values["evaluation"] = evaluation_values(study.evaluation)
     return values
 
 

@@ -37,6 +37,7 @@ def heading(plan: RunPlan, prepared: Prepared, searches: Searches, archive: Arch
             **prepared.evaluator.metric_notes,
             **trick_notes(prepared.arms, plan.host),
         },
+        inspections=prepared.inspector.notes,
         collapse_rule=prepared.evaluator.collapse_rule,
         wall_seconds=before.wall_seconds if before is not None else 0.0,
         searches=searches.described(),

@@ -8,6 +8,7 @@ import torch
 
 from ganbench.data.load import load_data
 from ganbench.evaluation.evaluator import Evaluator
+from ganbench.evaluation.inspecting import Inspector
 from ganbench.evaluation.pictures import sample_sheet, shown
 from ganbench.plugin import Data, GanbenchError, Host, Progress
 from ganbench.study.compute import set_up_torch
@@ -28,6 +29,7 @@ class Prepared:
     data : Data
     evaluator : Evaluator
         With its classifier and reference statistics in the cache, for the workers.
+    inspector : Inspector
     arms : tuple of Arm
         Those that turned out not to apply carry the reason.
     fingerprints : mapping of str to str
@@ -38,6 +40,7 @@ class Prepared:
 
     data: Data
     evaluator: Evaluator
+    inspector: Inspector
     arms: tuple[Arm, ...]
     fingerprints: Mapping[str, str]
     instrument: Mapping[str, Any]
@@ -73,6 +76,8 @@ def prepare(plan: RunPlan, progress: Progress) -> Prepared:
     evaluator = Evaluator(
         study.evaluation, data, plan.host, torch.device(device), plan.cache, progress
     )
+    inspector = Inspector(study.evaluation, data, plan.host, evaluator)
+    inspector.prepare()
     arms = check_arms(plan.arms, study.all_seeds[0], data, plan.host, progress)
     instrument = _instrument(evaluator.protocol, device)
     fingerprints = {
@@ -80,7 +85,7 @@ def prepare(plan: RunPlan, progress: Progress) -> Prepared:
         for arm in arms
         if arm.config is not None and arm.skipped is None
     }
-    return Prepared(data, evaluator, arms, fingerprints, instrument)
+    return Prepared(data, evaluator, inspector, arms, fingerprints, instrument)
 
 
 def prepare_together(plan: RunPlan, files: Files, progress: Progress) -> Prepared:

@@ -72,10 +72,13 @@ class TrialResult:
         every arm of a seed; for points a PNG of a scatter plot.
     pictures : mapping of str to Path
         PNGs of plugins' own, by ``plugin.picture``, with caption and labels inside.
+    inspected : mapping of str to Path
+        PNGs of what the networks have learned, by ``inspection.picture``, likewise.
     details : mapping
         ``order``: each hook in use with its tricks as they ran. ``parameters``: trained
         numbers of each role. ``weights``: whose generator weights are scored. ``device``,
-        ``torch``, ``ganbench``: what it was made with. Of a failed trial instead the
+        ``torch``, ``ganbench``: what it was made with. ``not_shown``: by inspection, why it has
+        no picture. Of a failed trial instead the
         ``traceback``, where there is one.
     """
 
@@ -91,6 +94,7 @@ class TrialResult:
     samples: Path | None = None
     details: Mapping[str, Any] | None = None
     pictures: Mapping[str, Path] = field(default_factory=dict)
+    inspected: Mapping[str, Path] = field(default_factory=dict)
 
     def final(self, figure: str) -> float | None:
         """Return a figure at the last evaluation, None if the trial has no such end."""
@@ -219,6 +223,8 @@ class StudyResults:
     tuned : tuple of ArmResult
         The arms once more, each with the hyperparameters that its search chose.
     searches : tuple of SearchResult
+    inspections : mapping of str to mapping
+        Each inspection's ``title`` and ``note``, and why it was ``left_out``, if it was.
     """
 
     study: Mapping[str, Any]
@@ -235,6 +241,7 @@ class StudyResults:
     collapse_rule: str = ""
     tuned: tuple[ArmResult, ...] = ()
     searches: tuple[SearchResult, ...] = ()
+    inspections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def retuned(self) -> "StudyResults | None":
         """Return the second reading: tuned arms against the tuned baseline; None without."""

@@ -89,6 +89,7 @@ class _Worker:
 
         from ganbench.data.load import load_data
         from ganbench.evaluation.evaluator import Evaluator
+        from ganbench.evaluation.inspecting import Inspector
 
         set_up_torch(job.device)
         self.job, self.link = job, link
@@ -104,6 +105,7 @@ class _Worker:
         self.evaluator = Evaluator(
             job.evaluation, self.data, self.host, self.device, job.cache, link.progress
         )
+        self.inspector = Inspector(job.evaluation, self.data, self.host, self.evaluator)
         self.ledger = Ledger(
             self.archive.folder,
             job.definition,
@@ -212,7 +214,10 @@ class _Worker:
         # One that diverged stopped at a step that depends on how its training was sliced.
         shown = claim.search is None
         if shown and ending is not None and ending.outcome == "complete":
-            Album(self.archive, self.files, claim, self.link.notice).keep(trial, self.data)
+            album = Album(self.archive, self.files, claim, self.link.notice)
+            lacking = album.keep(trial, self.data, self.inspector)
+            if lacking:
+                ending = replace(ending, details={**ending.details, "not_shown": lacking})
         return ending
 
     def prune(self, claim: Claim, curve: Mapping[int, float], step: int) -> None:

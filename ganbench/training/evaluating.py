@@ -91,6 +91,21 @@ class Evaluating:
                 figures[figure_name(built.pair.name, f"{trick.name}.{key}")] = value
         return figures
 
+    @contextmanager
+    def sampler(self) -> Iterator[Sampler]:
+        """Give the generators as they are scored, to sample from as often as one likes."""
+        with self._streams.layers(), torch.no_grad():
+            generators = self._generators("sampling")
+
+        def images(latents: Mapping[str, Tensor]) -> Tensor:
+            with self._autocast():
+                made: Tensor = self._architecture.sample(generators, latents)
+            return made
+
+        with self._mode(list(generators.values())):
+            self._streams.seed_layers("evaluation")
+            yield Sampler(generators, self._latents, images)
+
     def pictures(self) -> dict[str, Picture]:
         """Return the pictures of the architecture and the tricks, as ``plugin.picture``."""
         with self._streams.layers(), torch.no_grad():

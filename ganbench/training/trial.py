@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from ganbench.config.model import TrialConfig
 from ganbench.data.images import quantise
 from ganbench.data.resident import Order, Resident
-from ganbench.plugin import HALVES, Data, Half, Host, Picture, Role
+from ganbench.plugin import HALVES, Data, Half, Host, Picture, Role, Sampler
 from ganbench.training import sampling
 from ganbench.training.assembly import assemble
 from ganbench.training.calls import blame, call_plugin
@@ -249,6 +249,10 @@ class Trial:
     def pictures(self) -> dict[str, Picture]:
         """Return the pictures that the architecture and the tricks draw of their own."""
         return self._evaluating.pictures()
+
+    def sampler(self) -> AbstractContextManager[Sampler]:
+        """Return a context in which the generators can be sampled from, as they are scored."""
+        return self._evaluating.sampler()
 
     @property
     def execution(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ import os
 import pytest
 import torch
 
+from ganbench.evaluation.inspecting import Seen
 from ganbench.plugin import Data, Picture
 from ganbench.study.album import Album
 from ganbench.study.archive import Archive
@@ -38,9 +39,20 @@ def archive(tmp_path):
     return Archive(tmp_path)
 
 
-def keep(archive, shown):
+class Looking:
+    """The study's inspections, as far as an album goes."""
+
+    def __init__(self, seen=None):
+        self.seen = seen or Seen()
+
+    def look(self, trial):
+        return self.seen
+
+
+def keep(archive, shown, seen=None):
     notices = []
-    Album(archive, archive.open_files(), CLAIM, notices.append).keep(shown, DATA)
+    files = archive.open_files()
+    Album(archive, files, CLAIM, notices.append).keep(shown, DATA, Looking(seen))
     return notices
 
 
@@ -99,3 +111,15 @@ def test_a_full_disk_is_told(archive, monkeypatch):
     notices = keep(archive, Shown({"painter.one": picture()}))
     assert len(notices) == 2
     assert all("could not be written: No space left" in notice for notice in notices)
+
+
+def test_what_inspections_show_is_kept_apart_and_what_they_do_not_is_handed_back(archive):
+    seen = Seen(
+        {"walks.one": picture()}, {"features": "no convolutions"}, {"mine": "ValueError: no"}
+    )
+    notices = []
+    album = Album(archive, archive.open_files(), CLAIM, notices.append)
+    lacking = album.keep(Shown({"painter.one": picture()}), DATA, Looking(seen))
+    assert own(archive) == {"painter.one", "inspection/walks.one"}
+    assert lacking == {"features": "no convolutions", "mine": "ValueError: no"}
+    assert notices == ["seed 3 of batch_norm: no pictures of the inspection mine: ValueError: no"]

@@ -1,0 +1,1 @@
+"""Inspections: pictures of what generators and discriminators have learned."""
