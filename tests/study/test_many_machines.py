@@ -5,7 +5,9 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
+import jumping_clock
 import machine
 import optuna
 import pytest
@@ -91,7 +93,7 @@ class Trouble(Log):
 
 
 @pytest.mark.slow
-def test_a_study_comes_through_a_lost_machine_a_restart_and_a_cut_network_bit_for_bit(
+def test_a_study_comes_through_a_loss_a_restart_a_cut_network_and_clocks_that_jump_bit_for_bit(
     tmp_path,
     postgres,
     host,
@@ -103,7 +105,8 @@ def test_a_study_comes_through_a_lost_machine_a_restart_and_a_cut_network_bit_fo
     undisturbed = table(read_results(tmp_path / "alone"))
 
     url = postgres.database()
-    together = plan_of(LONGER, tmp_path / "together", cache, url, workers=2, host=host)
+    jumps = Host([Path(jumping_clock.__file__)])
+    together = plan_of(LONGER, tmp_path / "together", cache, url, workers=2, host=jumps)
     arguments = [json.dumps(LONGER), str(together.report), str(cache), url]
     lost = subprocess.Popen([sys.executable, machine.__file__, *arguments])
     until = time.monotonic() + 120
@@ -120,6 +123,8 @@ def test_a_study_comes_through_a_lost_machine_a_restart_and_a_cut_network_bit_fo
     assert table(read_results(together.report, together.storage)) == undisturbed
     assert sorted(outcomes(read_results(together.report, together.storage))) == COMPLETE
     trials = trials_of(url)
+    starts = [trial.datetime_start for trial in trials if trial.datetime_start is not None]
+    assert max(starts) - min(starts) > jumping_clock.DAY / 2
     assert "lost" in {trial.user_attrs.get("failure", {}).get("outcome") for trial in trials}
     assert monitor.states[-1].done == monitor.states[-1].total == 4
 
