@@ -42,8 +42,9 @@ class Merged:
 def merge(into: Path, source: Path) -> Merged:
     """Copy the results of a report folder's ledger, with their pictures, into another's.
 
-    Trials that run, wait or failed are not copied, nor checkpoints. The seeds and arms of both
-    are then the study's.
+    Trials that run, wait or failed are not copied, nor checkpoints; except a search's that failed,
+    for what it tried in their place makes no sense without them. The seeds and arms of both are
+    then the study's.
 
     Parameters
     ----------
@@ -160,15 +161,17 @@ def _copy(storage: BaseStorage, header: Header, there: _Source) -> Merged:
     copied = 0
     conflicts: list[str] = []
     answers = [record for record in there.records if record.state in ANSWERS]
-    for record in answers:
+    failed = [record for record in there.records if record.has_failed and record.index is not None]
+    for record in (*answers, *failed):
         if record.address in known:
             conflicts += _conflict(known[record.address], record)
         elif record.index is None or record.study not in studies:
             # A search goes on from its own trials: two of one name are not mixed.
             study = _study(storage, record.study, there)
             storage.create_new_trial(study, _copy_of(record.trial))
-            known[record.address] = record
-            copied += 1
+            if record.state in ANSWERS:
+                known[record.address] = record
+                copied += 1
     return Merged(copied, len(answers) - copied, tuple(conflicts))
 
 

@@ -334,7 +334,8 @@ def complete_identities(records: Iterable[Record]) -> set[tuple[str, int, str]]:
 def settle(records: Iterable[Record]) -> dict[tuple[str, int, str], Record]:
     """Choose the record that answers each cell: the first complete one, or else the last.
 
-    What a search trained answers none: its winner was chosen by it.
+    One that was put away is chosen where there is no other: it says nothing of the cell. What a
+    search trained answers none: its winner was chosen by it.
     """
     arms = (record for record in records if record.index is None)
     return {record.identity: record for record in _chosen(arms).values()}
@@ -349,8 +350,9 @@ def _chosen(records: Iterable[Record]) -> dict[tuple[Any, ...], Record]:
     return chosen
 
 
-def _rank(record: Record) -> tuple[bool, float]:
+def _rank(record: Record) -> tuple[int, float]:
     ended = record.trial.datetime_complete
     if record.state in ANSWERS:
-        return True, -ended.timestamp() if ended is not None else 0.0
-    return False, ended.timestamp() if ended is not None else float("inf")
+        return 2, -ended.timestamp() if ended is not None else 0.0
+    is_put_away = record.state == TrialState.FAIL and not record.has_failed
+    return 0 if is_put_away else 1, ended.timestamp() if ended is not None else float("inf")

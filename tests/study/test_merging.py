@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from searching_studies import LR, SPACE, Play, study_of
+from searching_studies import LR, SPACE, Play, objective, study_of
 from test_ledger import ending
 
 from ganbench.plugin import GanbenchError, Host
@@ -85,11 +85,11 @@ def tuned(tmp_path):
     """Make a report folder of a study whose arms have been tuned, each by a search of its own."""
     host = Host()
 
-    def tuned(name, factors):
+    def tuned(name, factors, objective=objective):
         tuning = {"budget": 3, "seeds": [100], "space": {LR: SPACE[LR]}}
         study = study_of(host, factors=factors, tuning=tuning)
         archive = Archive(tmp_path / name)
-        play = Play(archive.folder, study, host)
+        play = Play(archive.folder, study, host, objective)
         play.to_the_end()
         arms = tuple(arm_result(arm) for arm in (*expand(study, host), *play.searches.arms))
         settings = study.model_dump(mode="json")
@@ -113,6 +113,19 @@ def test_searches_of_arms_that_only_the_source_has_come_along(tuned):
     assert list(after) == ["baseline", "instance_noise", "label_smoothing"]
     assert all(search.winner is not None for search in after.values())
     assert after["label_smoothing"] == before["label_smoothing"]
+
+
+def test_a_search_that_replaced_what_failed_comes_along_as_it_is(tuned, tmp_path):
+    def crashes_if_fast(config, seed):
+        lr = config["optimizers"]["generator"]["lr"]
+        return None if lr > 1e-2 else objective(config, seed)
+
+    source = tuned("source", {"label_smoothing": ["off", {"real": 0.9}]}, crashes_if_fast)
+    before = read_results(source).searches
+    assert {(search.count("failed") > 0, search.done) for search in before} == {(True, 3)}
+    merged = [merge(tmp_path / "into", source) for _ in range(2)]
+    assert [(one.copied, one.there, one.conflicts) for one in merged] == [(6, 0, ()), (0, 6, ())]
+    assert read_results(tmp_path / "into").searches == before
 
 
 def test_of_two_results_that_differ_the_first_stands_and_it_is_told(folder):

@@ -15,7 +15,7 @@ from test_ledger import LEVELS, THREE_ARMS, TWO_ARMS, cells, ending, states
 from ganbench.plugin import GanbenchError
 from ganbench.study.definition import Definition
 from ganbench.study.ledger import Ledger
-from ganbench.study.records import settle
+from ganbench.study.records import failures, settle
 from ganbench.study.rivals import claim_name
 from ganbench.study.server import address_of
 
@@ -102,6 +102,27 @@ def test_what_two_machines_queue_at_once_is_trained_once(machine):
     for ledger, claim in zip((one, other), claims, strict=True):
         assert ledger.finish(claim.number, ending())
     assert one.queue(wanted) == []
+
+
+def test_a_duplicate_that_is_put_away_late_does_not_hide_that_its_cell_failed(machine, monkeypatch):
+    one, other = machine(), machine()
+    wanted = cells(TWO_ARMS, seeds=(0,))[:1]
+    one.queue(wanted, records=[])
+    other.queue(wanted, records=[])
+    claim, take = one.claim(), Ledger._take
+
+    def take_late(ledger, number):
+        """Claim by what was read before the first one failed."""
+        one.fail(claim.number, "failed", "OSError: gone")
+        return take(ledger, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "_take", take_late)
+        assert other.claim() is None
+    assert [state for _, state in states(one)] == ["FAIL", "FAIL"]
+    (failed,) = failures(other.records()).values()
+    assert failed.ending["error"] == "OSError: gone"
+    assert settle(other.records())["key of baseline", 0, "f"].number == failed.number
 
 
 def test_a_trial_that_somebody_is_at_is_left_alone_however_long_it_takes(machine):
