@@ -35,7 +35,8 @@ PAIRS_NOTE = (
 )
 RANKED_NOTE = (
     "A trial that ranks last counts here as the worst other trial at its seed: the least that it "
-    "can be said to be. Effects in which one stands are understated, and none is called no effect."
+    "can be said to be. An effect in which one stands is never called no effect; and the side on "
+    "which more of them stand is called the better one only if it is so by ranks as well."
 )
 ALIAS_NOTE = (
     "A fraction cannot tell an effect from its aliases: the estimate is of all of them together, "

@@ -13,10 +13,11 @@ the other factors in which all that it compares applies, and says over how many.
 no such combinations to choose from: if one of its arms does not apply, it has no effects.
 
 *Trials that rank last* are never dropped from a main effect: each counts as the worst other
-trial at its seed. That is the least that it can be said to be, so such an effect is understated,
-and *no effect* is never said of it. A difference of ranks would say too much: a single arm that
-always diverges would then outweigh all others, in every factor that is on in it. An interaction
-is not so bounded: a seed at which a trial ranks last has none.
+trial at its seed. That is the least that it can be said to be, so *no effect* is never said of
+such an effect; nor that the side is better on which more of them stand, unless it is so by ranks
+as well, those seeds being its worst. A difference of ranks alone would say too much: a
+single arm that always diverges would then outweigh all others, in every factor that is on in it.
+An interaction is not so bounded: a seed at which a trial ranks last has none.
 
 *Pairs.* A design of pairs has interactions, at the first levels of the other factors; its main
 effects would be those of its arms.
@@ -25,7 +26,7 @@ effects would be those of its arms.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
-from math import isinf
+from math import copysign, inf, isinf
 from statistics import fmean
 from typing import Any
 
@@ -90,6 +91,9 @@ class FactorEffect:
         Seeds without a value.
     bounded : int
         Seeds of a main effect at which a trial that ranks last counts as the worst other one.
+    ranked : Effect or None
+        Of a main effect with such seeds: the effect if those are infinite at which more trials
+        rank last on one side than on the other.
     """
 
     name: str
@@ -103,6 +107,7 @@ class FactorEffect:
     wanted: int
     left_out: int
     bounded: int
+    ranked: Effect | None = None
 
 
 @dataclass(frozen=True)
@@ -257,18 +262,21 @@ def _estimated(
     if not contrast.sets:
         return replace(told, reason="an arm that it needs does not apply")
     is_main = len(told.levels) == 1
-    values, bounded = {}, 0
+    values, ranked, bounded = {}, {}, 0
     for seed in sorted(results.seeds):
         given = {cell: by_seed[seed] for cell, by_seed in logs.items() if seed in by_seed}
         bounds = _bounds(given.values())
         value = _value(contrast, given, bounds if is_main else None)
         if value is not None:
             values[seed] = value
-            bounded += any(_is_infinite(given[cell]) for cell in _cells_of(contrast))
+            bounded += any(_rank(given[cell]) for cell in _cells_of(contrast))
+            excess = _excess(contrast, given)
+            ranked[seed] = copysign(inf, excess) if excess else value
     effect = effect_of(values, results.alpha)
     left_out = len(results.seeds) - len(values)
     reason = "" if len(values) > 1 else "fewer than two seeds have all the trials that it needs"
-    return replace(told, effect=effect, left_out=left_out, bounded=bounded, reason=reason)
+    told = replace(told, effect=effect, left_out=left_out, bounded=bounded, reason=reason)
+    return replace(told, ranked=effect_of(ranked, results.alpha)) if is_main and bounded else told
 
 
 def _bounds(given: Iterable[float | None]) -> tuple[float, float] | None:
@@ -298,21 +306,26 @@ def _cells_of(contrast: Contrast) -> set[Cell]:
     return {cell for sides in contrast.sets for side in sides for cell in side}
 
 
-def _is_infinite(value: float | None) -> bool:
-    return value is not None and isinf(value)
+def _excess(contrast: Contrast, given: Mapping[Cell, float | None]) -> int:
+    """Return how many more trials rank last among the first cells of the sets than the second."""
+    lasts = {cell: _rank(given[cell]) for cell in _cells_of(contrast)}
+    return sum(
+        sum(lasts[cell] for cell in plus) - sum(lasts[cell] for cell in minus)
+        for plus, minus in contrast.sets
+    )
+
+
+def _rank(value: float | None) -> int:
+    """Return 1 of a trial that ranks last, -1 of one that ranks first, 0 of any other."""
+    return 0 if value is None or not isinf(value) else 1 if value > 0 else -1
 
 
 def _judged(mains: Sequence[FactorEffect], results: StudyResults) -> list[FactorEffect]:
     """Return the main effects with their verdicts; those that cannot be estimated are no family."""
     alpha, margin = results.alpha, results.margin
     family = [item for item in mains if item.sets]
-    adjusted = dict(
-        zip(
-            (item.name for item in family),
-            holm([item.effect.p if item.effect else 1.0 for item in family]),
-            strict=True,
-        )
-    )
+    corrected = holm([_p(item) for item in family])
+    adjusted = dict(zip((item.name for item in family), corrected, strict=True))
     judged = []
     for item in mains:
         if item.effect is None or len(item.effect.differences) < 2:
@@ -321,10 +334,27 @@ def _judged(mains: Sequence[FactorEffect], results: StudyResults) -> list[Factor
         p_holm = adjusted[item.name]
         verdict = decide(item.effect, p_holm, alpha, margin)
         reason = ""
-        if verdict == "no effect" and item.bounded:
+        by_ranks = item.ranked if _is_opposed(item) else None
+        if (verdict == "no effect" and item.bounded) or (
+            by_ranks is not None and decide(by_ranks, p_holm, alpha, margin) != verdict
+        ):
             verdict = "inconclusive"
             reason = "a trial that ranks last is worse than what it counts as"
         elif verdict == "inconclusive":
             reason = why_inconclusive(item.effect, p_holm, alpha)
         judged.append(replace(item, p_holm=p_holm, verdict=verdict, reason=reason))
     return judged
+
+
+def _p(item: FactorEffect) -> float:
+    """Return the p that is to be corrected: of two readings that oppose each other, the larger."""
+    readings = (item.effect, item.ranked if _is_opposed(item) else None)
+    return max((reading.p for reading in readings if reading is not None), default=1.0)
+
+
+def _is_opposed(item: FactorEffect) -> bool:
+    """Say whether, at some seed, more trials rank last on the side that is found to be better."""
+    if item.effect is None or item.ranked is None:
+        return False
+    ranked = item.ranked.differences.values()
+    return any(isinf(value) and value * item.effect.estimate < 0 for value in ranked)

@@ -209,7 +209,8 @@ def test_an_arm_that_always_diverges_weighs_no_more_than_its_share():
     effects = effects_of(study_of(cells, logs, "fractional", outcomes=lost))
     helps, *nothing = effects.mains
     assert all(item.bounded == 8 for item in effects.mains)
-    assert helps.verdict == "helps"
+    # In a quarter of its arms the trial is worse than what it counts as, so nothing is said.
+    assert (helps.verdict, helps.effect.estimate < -0.5) == ("inconclusive", True)
     # A quarter of the difference between the worst other trial and what this one would have been.
     assert all(abs(item.effect.estimate) < 0.8 / 3 for item in nothing)
 
@@ -220,6 +221,34 @@ def test_a_factor_that_always_diverges_hurts():
     ema, noise = effects_of(study_of(TWO_BY_TWO, logs, outcomes=lost)).mains
     assert ema.verdict == "hurts"
     assert noise.verdict != "hurts"
+
+
+def test_a_factor_that_diverges_in_half_of_its_arms_is_not_called_helpful_for_the_others():
+    logs = additive(TWO_BY_TWO, (-2.0, 0.0))
+    calm = effects_of(study_of(TWO_BY_TWO, logs)).mains[0]
+    lost = {((1, 1), seed): "diverged" for seed in range(8)}
+    ema = effects_of(study_of(TWO_BY_TWO, logs, outcomes=lost)).mains[0]
+    # What diverged counts as the other arms, and so the effect is half of what it was.
+    assert ema.effect.estimate == pytest.approx(-1.0, abs=0.1)
+    assert (calm.verdict, ema.verdict) == ("helps", "inconclusive")
+    assert ema.reason == "a trial that ranks last is worse than what it counts as"
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(8, "inconclusive"), (16, "helps")])
+def test_a_factor_of_which_a_trial_diverged_helps_if_it_does_by_ranks(seeds, verdict):
+    logs = additive(TWO_BY_TWO, (-2.0, 0.0), seeds=seeds)
+    ema = effects_of(study_of(TWO_BY_TWO, logs, outcomes={((1, 1), 3): "diverged"})).mains[0]
+    # The worst rank alone is on the other side: n, or less, of n (n + 1) / 2 in 2^n signs.
+    signs = np.array(list(product((0, 1), repeat=seeds)), dtype=np.int16)
+    share = np.mean(signs @ np.arange(1, seeds + 1) <= seeds)
+    assert ema.ranked.p == pytest.approx(2 * share)
+    assert (ema.p_holm, ema.verdict) == (pytest.approx(4 * share), verdict)
+
+
+def test_what_diverged_without_a_factor_does_not_take_from_its_help():
+    logs = additive(TWO_BY_TWO, (-2.0, 0.0))
+    lost = {((0, 1), seed): "diverged" for seed in range(8)}
+    assert effects_of(study_of(TWO_BY_TWO, logs, outcomes=lost)).mains[0].verdict == "helps"
 
 
 def test_what_diverged_is_never_called_no_effect():
