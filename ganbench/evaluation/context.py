@@ -11,8 +11,10 @@ from torch import Tensor
 
 from ganbench.data.load import data_hash
 from ganbench.evaluation.classifier import Classifier, obtain_classifier
+from ganbench.evaluation.collapse import Spread
 from ganbench.evaluation.frechet import Moments, frechet_distance, moments
 from ganbench.evaluation.modes import (
+    attainable_spread,
     nearest_mode,
     shares,
     tuple_index,
@@ -20,7 +22,12 @@ from ganbench.evaluation.modes import (
     tuple_shares,
 )
 from ganbench.evaluation.network import WIDTH
-from ganbench.evaluation.spread import mean_distance, mean_distance_within
+from ganbench.evaluation.spread import (
+    closeness,
+    mean_distance,
+    mean_distance_within,
+    nearest_distances,
+)
 from ganbench.plugin import (
     Data,
     Extractor,
@@ -141,6 +148,14 @@ class StudyContext(ExtractorContext):
             return tuple_shares(drawn_with, self.data.items.shape[1])
         return shares(self.data.labels, len(self.data.classes))
 
+    def attainable(self, samples: int) -> Spread | None:
+        """Return how many modes a perfect generator shows; None if the data have no modes."""
+        shares = self.mode_shares()
+        if self.has_classifier and shares is not None:
+            # Modes that the classifier never sees in real images are no generator's fault.
+            shares = self.seen_shares()
+        return None if shares is None else attainable_spread(shares, samples)
+
     def forget(self) -> None:
         """Drop the features that were remembered."""
         self._seen.clear()
@@ -185,6 +200,11 @@ class Reference:
         """Mean distance over the subset's pairs of one mode."""
         modes = self.modes()
         return None if modes is None else mean_distance_within(self.features, modes)
+
+    @cached_property
+    def closeness(self) -> float:
+        """Distance within which an item of the subset would be another's near copy."""
+        return closeness(self.features)
 
 
 class SampleContext(MetricContext):
@@ -271,3 +291,15 @@ class SampleContext(MetricContext):
         if self._modes is None:
             return None
         return mean_distance_within(self.features[:count], self._modes[:count])
+
+    def near_copies(self) -> float:
+        """Return the share of samples, of as many, that have a near copy among them."""
+        nearest = nearest_distances(self.features[: len(self._reference.features)])
+        return float((nearest <= self._reference.closeness).double().mean())
+
+    def histogram(self) -> tuple[int, ...]:
+        """Return how many samples each mode has; empty without modes."""
+        if self._modes is None or self._reference.shares is None:
+            return ()
+        counts = self._modes[self._modes >= 0].bincount(minlength=len(self._reference.shares))
+        return tuple(counts.tolist())

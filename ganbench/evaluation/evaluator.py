@@ -1,7 +1,7 @@
 """Measures samples against the data, and says exactly how."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,12 @@ from torch import Tensor
 from ganbench.config.model import Evaluation
 from ganbench.evaluation.cache import cache_key, load_if_sound, save_atomically
 from ganbench.evaluation.choosing import EvaluationError, choose_metrics, create_fitting
-from ganbench.evaluation.collapse import Health, describe, judge
+from ganbench.evaluation.collapse import CollapseRules, Finding, Measurement, Seen, Spread
 from ganbench.evaluation.context import Reference, SampleContext, StudyContext
 from ganbench.evaluation.frechet import Moments, moments
-from ganbench.evaluation.modes import attainable_modes
 from ganbench.evaluation.protocol import describe_protocol
-from ganbench.plugin import (
-    Data,
-    Extractor,
-    Host,
-    Progress,
-    TrainedDiscriminator,
-)
+from ganbench.evaluation.yardstick import FEWEST, POOL, RECIPE, spreads_of_draws
+from ganbench.plugin import Data, Extractor, Host, Progress, TrainedDiscriminator
 
 SUBSET = 500
 """Items whose pairwise distances are taken."""
@@ -57,7 +51,7 @@ class Evaluator:
     metric_notes : dict of str to str
         Each figure's meaning.
     collapse_rule : str
-        The rule behind `health`, in words.
+        The rules behind `judge`, in words.
 
     Raises
     ------
@@ -77,14 +71,14 @@ class Evaluator:
         cache: Path,
         progress: Progress | None = None,
     ) -> None:
-        self._settings, self._data, self._host = settings, data, host
+        self._settings, self._data = settings, data
         if len(data.items) < 2:
             raise EvaluationError(f"{data.name}: has {len(data.items)} items, expected 2 or more")
         self._extractor: Extractor = create_fitting("extractor", settings.extractor, data, host)
         self._drawn: Tensor | None = None
         self._everything: Tensor | None = None
         self._known: Tensor | None = None
-        self._metrics, self._left_out = choose_metrics(settings, data, host)
+        self._metrics, left_out = choose_metrics(settings, data, host)
         _make_folder(cache)
         self._cache = cache
         self._study = StudyContext(data, device, cache, progress or _quiet)
@@ -93,16 +87,17 @@ class Evaluator:
             self._check_counts()
             self._reference = self._load_reference(cache)
             figures = self._rehearse()
-        self._attainable = self._count_attainable()
+            draws = self._measure_draws(cache, figures)
+        self._rules = CollapseRules(self._study.attainable(settings.samples), draws)
         self.metric_notes = {
             key: note for metric in self._metrics for key, note in metric.figures.items()
         }
-        self.collapse_rule = describe(self._attainable, frozenset(figures))
+        self.collapse_rule = self._rules.describe(frozenset(figures))
         self.protocol = describe_protocol(
             settings,
             self._extractor,
             self._metrics,
-            self._left_out,
+            left_out,
             self._study,
             self._reference,
             self.collapse_rule,
@@ -117,6 +112,19 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> dict[str, float]:
         """Return all metrics' figures; the same samples give the same figures.
+
+        As `measure`, without what only the rules of collapse look at.
+        """
+        return self.measure(samples, final, discriminator, progress).figures
+
+    def measure(
+        self,
+        samples: Tensor,
+        final: bool = False,
+        discriminator: Callable[[], TrainedDiscriminator] | None = None,
+        progress: Progress | None = None,
+    ) -> Measurement:
+        """Return all metrics' figures, and how many samples each mode has.
 
         Parameters
         ----------
@@ -179,13 +187,15 @@ class Evaluator:
                 self._known = self._obtain(path, items[chosen], "training items")
         return chosen, self._known
 
-    def health(self, figures: Mapping[str, float]) -> Health:
-        """Return the state that the figures of an evaluation show.
+    def judge(self, history: Sequence[Seen]) -> Finding:
+        """Return the state that a trial's evaluations show at the last of them.
 
-        Figures that no metric of the study gives, such as a trick's own, do not count.
+        Parameters
+        ----------
+        history : sequence of Seen
+            By step; the last as `measure` gave it, with figures that may be NaN.
         """
-        measured = {key: value for key, value in figures.items() if key in self.metric_notes}
-        return judge(measured, self._attainable)
+        return self._rules.judge(history)
 
     def _check_counts(self) -> None:
         width = self._features([self._data.items[:2]]).shape[1]
@@ -310,13 +320,15 @@ class Evaluator:
         features: Tensor,
         final: bool = True,
         discriminator: Callable[[], TrainedDiscriminator] | None = None,
-    ) -> dict[str, float]:
+    ) -> Measurement:
         context = SampleContext(
             self._study, self._reference, self._extractor, batches, features, discriminator
         )
         asked = [metric for metric in self._metrics if final or not metric.final_only]
         try:
             given = [(metric, metric.compute(context)) for metric in asked]
+            has_modes = any("modes" in figures for _, figures in given)
+            histogram = context.histogram() if has_modes else ()
         finally:
             self._study.forget()
         for metric, figures in given:
@@ -326,7 +338,8 @@ class Evaluator:
                     f"the metric {metric.name!r} gave {unknown}, which it does not declare; it "
                     f"declares {', '.join(metric.figures)}"
                 )
-        return {key: float(value) for _, figures in given for key, value in figures.items()}
+        found = {key: float(value) for _, figures in given for key, value in figures.items()}
+        return Measurement(found, histogram)
 
     def _rehearse(self) -> dict[str, float]:
         """Measure some of the data as if they were samples: what fails, fails now."""
@@ -335,7 +348,7 @@ class Evaluator:
         if least > len(items):
             items = self._data.items[_subset(len(self._data.items), least)]
             features = self._reference.drawn()[:least]
-        figures = self._measure(self._split(items), features.to(self._study.device))
+        figures = self._measure(self._split(items), features.to(self._study.device)).figures
         primary = figures.get(self._settings.primary)
         if primary is None or not math.isfinite(primary):
             raise EvaluationError(
@@ -344,12 +357,26 @@ class Evaluator:
             )
         return figures
 
-    def _count_attainable(self) -> float | None:
-        expected = self._reference.shares
-        if self._study.has_classifier and expected is not None:
-            # Modes that the classifier never sees in real images are no generator's fault.
-            expected = self._study.seen_shares()
-        return None if expected is None else attainable_modes(expected, self._settings.samples)
+    def _measure_draws(self, cache: Path, figures: Mapping[str, float]) -> dict[str, Spread]:
+        """Return what draws of the data show of the figures that collapse is judged by."""
+        if "diversity" not in figures or len(self._data.items) < FEWEST:
+            return {}
+        within, size = "diversity_within" in figures, len(self._reference.features)
+        judged_by = self._study.classifier.sha256 if self._study.has_classifier else None
+        path = self._cache_file(
+            cache, "draws", recipe=RECIPE, size=size, within=within, classifier=judged_by
+        )
+        found = load_if_sound(path) or {}
+        if "spreads" not in found:
+            chosen = _subset(len(self._data.items), POOL)
+            batches = self._split(self._data.items[chosen])
+            features = self._features(batches, "drawn data's")
+            modes = self._study.modes_of(batches) if within else None
+            self._study.forget()
+            spreads = spreads_of_draws(features, modes, size, self._reference)
+            found = {"spreads": {key: (s.mean, s.deviation) for key, s in spreads.items()}}
+            save_atomically(path, found)
+        return {key: Spread(*spread) for key, spread in found["spreads"].items()}
 
 
 def _make_folder(cache: Path) -> None:

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from ganbench.evaluation.collapse import Spread
 from ganbench.plugin import Centres
 
 HIGH_QUALITY = -math.expm1(-4.5)
@@ -118,3 +119,19 @@ def attainable_modes(share: Tensor, samples: int) -> float:
     samples : int
     """
     return float((1 - (1 - share.double()) ** samples).sum())
+
+
+def attainable_spread(share: Tensor, samples: int) -> Spread:
+    """Return how many modes independent draws of the data hit, as `attainable_modes`.
+
+    Two modes are hit less often together than apart, so that the variances of the single
+    modes, added up, are no less than the whole's.
+
+    Parameters
+    ----------
+    share : Tensor, shape (modes,)
+        Each mode's probability.
+    samples : int
+    """
+    missed = (1 - share.double()) ** samples
+    return Spread(attainable_modes(share, samples), float((missed * (1 - missed)).sum().sqrt()))

@@ -1,10 +1,14 @@
 """How far apart items lie in feature space: mean pairwise distances."""
 
+import math
+
 import torch
 from torch import Tensor
 
 MIN_PAIRS = 50
 """Pairs of one mode under which their mean distance says too little."""
+NEAR = 0.01
+"""Share of data that have a neighbour within the distance at which it would be a near copy."""
 
 
 def mean_distance(features: Tensor) -> float:
@@ -41,3 +45,26 @@ def mean_distance_within(features: Tensor, modes: Tensor) -> float | None:
     if pairs < MIN_PAIRS:
         return None
     return float(torch.cat(distances).sum() / pairs)
+
+
+def nearest_distances(features: Tensor) -> Tensor:
+    """Return each item's distance to the nearest other one, float64, shape (items,).
+
+    Parameters
+    ----------
+    features : Tensor, shape (items, width)
+        At least two items.
+    """
+    wide = features.cpu().double()
+    # Distances stay as they are, and lose fewer digits nearer to the origin.
+    wide = wide - wide.mean(dim=0)
+    return torch.cdist(wide, wide).fill_diagonal_(math.inf).min(dim=1).values
+
+
+def closeness(features: Tensor) -> float:
+    """Return the distance within which one of these items would be another's near copy.
+
+    The 1% quantile of their distances to their nearest neighbours: so it shrinks with the
+    dimension in which the data lie as their distances do.
+    """
+    return float(nearest_distances(features).quantile(NEAR))

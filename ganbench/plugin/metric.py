@@ -196,6 +196,13 @@ class MetricContext(ABC):
     def sample_spread(self, within: bool = False) -> float | None:
         """Return the same of the samples, over a subset of the same size."""
 
+    @abstractmethod
+    def near_copies(self) -> float:
+        """Return the share of samples, of such a subset, that have a near copy in it.
+
+        That is another sample so near as 1% of the items of the data's subset have a neighbour.
+        """
+
     def discriminator(self) -> TrainedDiscriminator | None:
         """Return copies of the trial's discriminator, the same ones at each call.
 

@@ -40,6 +40,10 @@ MORE_NOTE = (
     "the arm and {reference} move over the seeds; the gain is how many times the seeds it would "
     "have taken without pairs. A trial that ranks last does so here too."
 )
+SIGNS_NOTE = (
+    "What the collapses were seen by: in how many seeds at any evaluation, and in how many at the "
+    "last. The step is the median over the seeds that showed the sign."
+)
 CURVES_NOTE = (
     "Lines are medians over seeds, bands quartiles; the dashed line is {reference}. A point "
     "needs half of the arm's seeds. Logarithmic axis, the same in every panel."
@@ -132,7 +136,7 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
         ),
         (
             "Collapsed",
-            "Trials whose last evaluation was a partial or total collapse, by the rule printed "
+            "Trials whose last evaluation was a partial or total collapse, by the rules printed "
             "above the timelines; those that diverged are counted apart.",
         ),
         (

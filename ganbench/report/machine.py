@@ -69,8 +69,8 @@ def to_csv(results: StudyResults) -> str:
     """Return a table with a row a trial, and one for each arm that does not apply.
 
     Columns: the arm, seed and outcome; the primary figure at the end, at its best, where
-    that was, and its mean level; every figure at the end; the state at the end; times; the
-    seed that it was trained with, another one in an A/A arm.
+    that was, and its mean level; every figure at the end; the state at the end, and the signs
+    that it was seen by; times; the seed that it was trained with, another one in an A/A arm.
     """
     primary = results.primary
     figures = sorted({key for t in results.trials for p in t.evaluations for key in p.figures})
@@ -81,13 +81,14 @@ def to_csv(results: StudyResults) -> str:
         [
             *("arm", "seed", "outcome", f"final_{primary}", f"best_{primary}", "best_step"),
             *(f"area_{primary}", *(f"final_{figure}" for figure in others), "final_health"),
+            "final_signs",
             *("steps", "training_seconds", "evaluation_seconds", "seconds_per_step", "key"),
             *("error", "trained_with"),
         ]
     )
     for arm in (*results.arms, *results.tuned):
         if arm.skipped is not None:
-            blank = [""] * (len(others) + 10)
+            blank = [""] * (len(others) + 11)
             table.writerow([arm.name, "", "n/a", *blank, arm.skipped, ""])
         for _, trial in sorted(results.of_arm(arm.name).items()):
             row = [*_row(trial, primary, others), arm.trained_with(trial.seed)]
@@ -154,6 +155,7 @@ def _row(trial: TrialResult, primary: str, others: Sequence[str]) -> list[object
         *(places[0] if best is not None else None, trial.area(primary)),
         *(trial.final(figure) for figure in others),
         trial.evaluations[-1].health if trial.evaluations else None,
+        ", ".join(trial.evaluations[-1].signs) if trial.evaluations else None,
         *(trial.steps, trial.training_seconds, trial.evaluation_seconds),
         *(trial.seconds_per_step, trial.key, trial.error),
     ]

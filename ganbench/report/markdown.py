@@ -12,6 +12,7 @@ from ganbench.report.guide import (
     INSIDE_NOTE,
     MORE_NOTE,
     OWN_NOTE,
+    SIGNS_NOTE,
 )
 from ganbench.report.own import OwnPicture
 from ganbench.report.sheets import Sheet
@@ -244,7 +245,11 @@ def _collapse(content: Content, pictures: str) -> list[str]:
     figure = collapse_figure(content)
     parts = []
     if figure is not None:
-        parts += ["## Collapse", escape(content.collapse_rule), _picture(figure, pictures)]
+        parts += ["## Collapse", *(f"- {escape(rule)}" for rule in content.collapse_rules)]
+        parts.append(_picture(figure, pictures))
+        if content.signs is not None:
+            parts += [SIGNS_NOTE, _table(content.signs)]
+            parts += [f"- **{escape(sign)}**: {escape(text)}" for sign, text in content.sign_notes]
     if content.figures is not None:
         parts += ["Other figures at the last step, medians over seeds:", _table(content.figures)]
         parts += [f"- **{escape(name)}**: {escape(text)}" for name, text in content.figure_notes]

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ganbench.config.model import Evaluation
-from ganbench.evaluation.collapse import Health
+from ganbench.evaluation.collapse import Finding, Measurement, Seen
 from ganbench.plugin import TrainedDiscriminator
 from ganbench.study.bucket import FilesError
 from ganbench.study.files import Files
@@ -35,16 +35,16 @@ class PrunedError(Exception):
 class Measure(Protocol):
     """The evaluator, as far as a trial needs it."""
 
-    def evaluate(
+    def measure(
         self,
         samples: Tensor,
         final: bool = False,
         discriminator: Callable[[], TrainedDiscriminator] | None = None,
-    ) -> dict[str, float]:
-        """Return the figures of samples; at the last evaluation also those of it alone."""
+    ) -> Measurement:
+        """Return figures and modes of samples; at the last evaluation also figures of it alone."""
 
-    def health(self, figures: Mapping[str, float]) -> Health:
-        """Judge figures by the collapse rule."""
+    def judge(self, history: Sequence[Seen]) -> Finding:
+        """Judge a trial's evaluations by the rules of collapse."""
 
 
 class Observer(Protocol):
@@ -108,7 +108,7 @@ class Checkpoint:
                 return trial, Measured([])
             extra = checkpoint.load(trial, content)
             if extra["fingerprint"] == self._fingerprint:
-                points = [EvaluationPoint(**point) for point in extra["points"]]
+                points = [EvaluationPoint.read(point) for point in extra["points"]]
                 return trial, Measured(points, extra["seconds"])
         except FilesError:
             raise
@@ -228,21 +228,25 @@ def _evaluate(
     """Measure a trial; None if what it makes is not finite."""
     began, final = time.monotonic(), trial.step == trial.steps
     try:
-        measured_figures = measure.evaluate(
+        seen = measure.measure(
             trial.sample(settings.samples), final, partial(trained_discriminator, trial)
         )
+        figures = dict(seen.figures)
         if trial.has_other_weights:
-            beside = measure.evaluate(trial.sample(settings.samples, "trained"), final)
-            measured_figures |= {f"{TRAINED}.{key}": value for key, value in beside.items()}
+            beside = measure.measure(trial.sample(settings.samples, "trained"), final).figures
+            figures |= {f"{TRAINED}.{key}": value for key, value in beside.items()}
     except NonFiniteError:
         return None
-    figures = {**measured_figures, **trial.extra_figures()}
+    figures |= trial.extra_figures()
+    finding = measure.judge([*measured.points, seen])
     point = EvaluationPoint(
         step=trial.step,
         seconds=trial.seconds,
         figures={key: float(value) for key, value in figures.items() if math.isfinite(value)},
-        health=measure.health(figures),
+        health=finding.health,
         losses={key: float(value) for key, value in trial.losses(since).items()},
+        signs=finding.signs,
+        histogram=seen.histogram,
     )
     measured.seconds += time.monotonic() - began
     return point

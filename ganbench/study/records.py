@@ -241,7 +241,8 @@ class Record:
     @property
     def evaluations(self) -> tuple[EvaluationPoint, ...]:
         """The evaluations of a trial that has a result."""
-        return tuple(EvaluationPoint(**point) for point in self.ending.get("evaluations", ()))
+        recorded = self.ending.get("evaluations", ())
+        return tuple(EvaluationPoint.read(point) for point in recorded)
 
 
 def read_records(

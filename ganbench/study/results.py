@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganbench.config.model import shifted_seed
-from ganbench.evaluation.collapse import Health
+from ganbench.evaluation.collapse import Health, Sign
 from ganbench.study.search_result import SearchResult
 
 Outcome = Literal["complete", "diverged", "failed", "pending"]
@@ -38,6 +38,10 @@ class EvaluationPoint:
         By the rule of ``ganbench.evaluation.collapse``.
     losses : mapping of str to float
         Mean losses of D and G since the last evaluation.
+    signs : tuple of str
+        Of collapse, that the state was seen by; none in results of before there were signs.
+    histogram : tuple of int
+        Samples of each mode; empty without modes.
     """
 
     step: int
@@ -45,6 +49,14 @@ class EvaluationPoint:
     figures: Mapping[str, float]
     health: Health
     losses: Mapping[str, float]
+    signs: tuple[Sign, ...] = ()
+    histogram: tuple[int, ...] = ()
+
+    @classmethod
+    def read(cls, recorded: Mapping[str, Any]) -> "EvaluationPoint":
+        """Return a point as a ledger or a checkpoint holds it: with lists for tuples."""
+        sequences = {key: tuple(recorded.get(key, ())) for key in ("signs", "histogram")}
+        return cls(**{**recorded, **sequences})
 
 
 @dataclass(frozen=True)

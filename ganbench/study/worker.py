@@ -5,7 +5,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -45,7 +45,7 @@ from ganbench.training import NotApplicableError, Trial
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganbench.evaluation.collapse import Health
+    from ganbench.evaluation.collapse import Finding, Measurement, Seen
     from ganbench.evaluation.evaluator import Evaluator
 
 PULSE_SECONDS = 0.25
@@ -284,16 +284,16 @@ class _Measure:
     def __init__(self, evaluator: "Evaluator", link: Link) -> None:
         self._evaluator, self._link = evaluator, link
 
-    def evaluate(
+    def measure(
         self,
         samples: "Tensor",
         final: bool = False,
         discriminator: Callable[[], TrainedDiscriminator] | None = None,
-    ) -> dict[str, float]:
-        return self._evaluator.evaluate(samples, final, discriminator, self._link.progress)
+    ) -> "Measurement":
+        return self._evaluator.measure(samples, final, discriminator, self._link.progress)
 
-    def health(self, figures: Mapping[str, float]) -> "Health":
-        return self._evaluator.health(figures)
+    def judge(self, history: Sequence["Seen"]) -> "Finding":
+        return self._evaluator.judge(history)
 
 
 class _Watcher:

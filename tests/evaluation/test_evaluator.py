@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ganbench.config.model import Component, Evaluation
+from ganbench.evaluation.collapse import Measurement
 from ganbench.evaluation.evaluator import EvaluationError, Evaluator
 from ganbench.plugin import Data, GanbenchError, Host
 
@@ -23,31 +24,34 @@ def test_the_data_themselves_are_perfect(evaluator, digits):
     assert figures["kl"] == pytest.approx(0, abs=1e-3)
     assert figures["diversity"] == pytest.approx(1, abs=0.05)
     assert figures["diversity_within"] == pytest.approx(1, abs=0.1)
-    assert evaluator.health(figures) == "healthy"
+    assert evaluator.judge([Measurement(figures)]).health == "healthy"
 
 
-def test_a_tricks_own_figure_does_not_decide_the_state(evaluator):
-    assert evaluator.health({"modes": 10, "diversity": 1.0, "mine": float("nan")}) == "healthy"
-    assert evaluator.health({"modes": 10, "diversity": float("nan")}) == "diverged"
+def test_modes_come_with_their_histogram(evaluator, digits):
+    measured = evaluator.measure(of_class(digits, 0, 4)[:300])
+    assert sum(measured.histogram) == 300
+    assert len(measured.histogram) == 10
+    assert sum(count > 100 for count in measured.histogram) == 2
+    assert evaluator.evaluate(of_class(digits, 0, 4)[:300]) == measured.figures
 
 
 def test_one_image_is_a_total_collapse(evaluator, digits):
     figures = evaluator.evaluate(digits.items[:1].repeat(500, 1, 1, 1))
     assert figures["modes"] == 1
     assert figures["diversity"] == pytest.approx(0, abs=1e-6)
-    assert evaluator.health(figures) == "total collapse"
+    assert evaluator.judge([Measurement(figures)]).health == "total collapse"
 
 
 def test_one_class_is_a_total_collapse(evaluator, digits):
     figures = evaluator.evaluate(of_class(digits, 3))
     assert figures["modes"] == 1
-    assert evaluator.health(figures) == "total collapse"
+    assert evaluator.judge([Measurement(figures)]).health == "total collapse"
 
 
 def test_three_classes_are_a_partial_collapse(evaluator, digits):
     figures = evaluator.evaluate(of_class(digits, 0, 1, 2))
     assert figures["modes"] == 3
-    assert evaluator.health(figures) == "partial collapse"
+    assert evaluator.judge([Measurement(figures)]).health == "partial collapse"
 
 
 def test_one_style_a_class_is_a_partial_collapse(evaluator, digits):
@@ -55,7 +59,7 @@ def test_one_style_a_class_is_a_partial_collapse(evaluator, digits):
     figures = evaluator.evaluate(styles.repeat(60, 1, 1, 1))
     assert figures["modes"] == 10
     assert figures["diversity_within"] == pytest.approx(0, abs=1e-6)
-    assert evaluator.health(figures) == "partial collapse"
+    assert evaluator.judge([Measurement(figures)]).health == "partial collapse"
 
 
 def test_worse_samples_score_worse(evaluator, digits):
@@ -149,7 +153,7 @@ def test_metrics_nobody_listed_are_left_out_where_they_do_not_apply_and_that_is_
     measure = Evaluator(settings, cloud(), host, CPU, cache)
     assert set(measure.protocol["metrics"]) == {"fid", "diversity"}
     assert "no labels" in measure.protocol["metrics_left_out"]["modes"]
-    assert set(measure.evaluate(cloud().items)) == {"fid", "diversity"}
+    assert set(measure.evaluate(cloud().items)) == {"fid", "diversity", "near_copies"}
     with pytest.raises(EvaluationError, match=r"'kl', which no metric.*modes is left out: it"):
         Evaluator(settings.model_copy(update={"primary": "kl"}), cloud(), host, CPU, cache)
 
@@ -173,8 +177,8 @@ def test_points_without_modes_are_judged_by_diversity(host, cache):
     settings = Evaluation(extractor=Component(name="coordinates"), metrics=metrics)
     measure = Evaluator(settings, points, host, CPU, cache)
     figures = measure.evaluate(points.items[:1].repeat(50, 1))
-    assert set(figures) == {"fid", "diversity"}
-    assert measure.health(figures) == "total collapse"
+    assert set(figures) == {"fid", "diversity", "near_copies"}
+    assert measure.judge([Measurement(figures)]).health == "total collapse"
     assert "modes" not in measure.collapse_rule
 
 

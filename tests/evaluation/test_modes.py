@@ -11,6 +11,7 @@ from scipy.stats import chi
 
 from ganbench.config.model import Component, Evaluation
 from ganbench.data.load import load_data
+from ganbench.evaluation.collapse import Measurement
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.modes import (
     mode_radius,
@@ -152,7 +153,7 @@ def test_a_perfect_ring_scores_what_arithmetic_says(ring_evaluator):
     assert figures["kl"] == pytest.approx(0, abs=1e-4)
     assert figures["diversity"] == pytest.approx(1, abs=0.05)
     assert figures["diversity_within"] == pytest.approx(1, abs=0.05)
-    assert ring_evaluator.health(figures) == "healthy"
+    assert ring_evaluator.judge([Measurement(figures)]).health == "healthy"
 
 
 def test_a_ring_with_two_of_eight_modes_is_a_partial_collapse(ring_evaluator):
@@ -162,7 +163,7 @@ def test_a_ring_with_two_of_eight_modes_is_a_partial_collapse(ring_evaluator):
     assert figures["modes_share"] == 0.25
     assert figures["kl"] == pytest.approx(math.log(4), abs=0.01)
     assert "forward_kl" not in figures  # infinite
-    assert ring_evaluator.health(figures) == "partial collapse"
+    assert ring_evaluator.judge([Measurement(figures)]).health == "partial collapse"
 
 
 def test_the_two_divergences_and_every_samples_are_what_the_counts_say(ring_evaluator):
@@ -188,7 +189,7 @@ def test_a_perfect_model_in_64_dimensions_scores_as_in_the_plane(host, tmp_path)
     figures = measure.evaluate(again.items[4000:])
     assert figures["modes"] == 10
     assert figures["high_quality"] == pytest.approx(1 - math.exp(-4.5), abs=0.003)
-    assert measure.health(figures) == "healthy"
+    assert measure.judge([Measurement(figures)]).health == "healthy"
 
 
 def test_a_point_for_each_mode_is_a_partial_collapse(ring_evaluator):
@@ -196,7 +197,7 @@ def test_a_point_for_each_mode_is_a_partial_collapse(ring_evaluator):
     figures = ring_evaluator.evaluate(centres)
     assert figures["high_quality"] == 1
     assert figures["diversity_within"] == 0
-    assert ring_evaluator.health(figures) == "partial collapse"
+    assert ring_evaluator.judge([Measurement(figures)]).health == "partial collapse"
 
 
 def test_points_far_from_every_mode_have_no_kl(ring_evaluator):
@@ -204,7 +205,7 @@ def test_points_far_from_every_mode_have_no_kl(ring_evaluator):
     assert figures["modes"] == 0
     assert figures["high_quality"] == 0
     assert "kl" not in figures
-    assert ring_evaluator.health(figures) == "total collapse"
+    assert ring_evaluator.judge([Measurement(figures)]).health == "total collapse"
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

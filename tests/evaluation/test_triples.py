@@ -7,6 +7,7 @@ import torch
 
 from ganbench.config.model import Component, Evaluation
 from ganbench.data.load import load_data
+from ganbench.evaluation.collapse import Measurement
 from ganbench.evaluation.evaluator import Evaluator
 
 METRICS = tuple(Component(name=name) for name in ("fid", "modes", "diversity", "classifier_score"))
@@ -40,7 +41,7 @@ def test_real_stacks_show_nearly_every_triple_at_nearly_no_divergence(measure, h
     assert figures["modes"] >= 998
     # Chance alone, at 26,000 samples of 1,000 modes; the few data add nothing to it.
     assert figures["kl"] == pytest.approx(999 / 52_000, rel=0.15)
-    assert measure.health(figures) == "healthy"
+    assert measure.judge([Measurement(figures)]).health == "healthy"
     assert 500 < figures["classifier_score"] <= 1000
 
 
@@ -52,7 +53,7 @@ def test_triples_that_are_lost_are_missed_one_by_one(measure, host):
     assert 100 <= figures["modes"] <= 130
     assert math.log(1000 / figures["modes"]) <= figures["kl"] <= math.log(1000)
     assert figures["kl"] > math.log(10) - 0.05
-    assert measure.health(figures) == "partial collapse"
+    assert measure.judge([Measurement(figures)]).health == "partial collapse"
 
 
 def test_one_stack_again_and_again_is_one_mode(measure, stacks):
@@ -62,7 +63,7 @@ def test_one_stack_again_and_again_is_one_mode(measure, stacks):
     shares = digits.bincount() / len(digits)
     share = math.prod(shares[labels // place % 10].item() for place in (100, 10, 1))
     assert figures["kl"] == pytest.approx(-math.log(share), abs=1e-6)
-    assert measure.health(figures) == "total collapse"
+    assert measure.judge([Measurement(figures)]).health == "total collapse"
 
 
 def test_every_channel_counts(measure, host):

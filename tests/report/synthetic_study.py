@@ -81,6 +81,9 @@ def build_study(
                 figures = {"fid": float(fid), "diversity": float(min(1, 0.4 + fraction))}
                 if modes:
                     figures |= {"modes": 2.0 if collapse_at else 10.0, "mode_kl": 0.04}
+                signs = {"partial collapse": ("missing modes", "oscillation")}.get(health, ())
+                if health == "total collapse":
+                    signs = ("missing modes", "low diversity")
                 points_made.append(
                     EvaluationPoint(
                         step,
@@ -88,6 +91,7 @@ def build_study(
                         {} if health == "diverged" else figures,
                         health,
                         {"discriminator": 1.2, "generator": 0.9},
+                        signs,
                     )
                 )
             if quick:
@@ -196,8 +200,8 @@ def build_study(
         if modes
         else None,
         collapse_rule=(
-            "Total collapse: at most one mode, or diversity below 0.2 of the data's. "
-            "Partial collapse: otherwise, fewer than 80% of the modes, or diversity below 0.5. "
+            "Total collapse: at most one mode, or diversity below 0.2 of the data's.\n"
+            "Partial collapse: otherwise, fewer than 80% of the modes, or diversity below 0.5.\n"
             "Healthy: anything else."
         ),
     )

@@ -13,6 +13,7 @@ from ganbench.config.model import (
     TrialConfig,
 )
 from ganbench.config.model import Execution as ExecutionSettings
+from ganbench.evaluation.collapse import Finding, Measurement
 from ganbench.plugin import Data, Host, Trick, TrickParameters
 from ganbench.study import attempt as attempt_module
 from ganbench.study.attempt import Checkpoint, Measured, attempt, evaluation_steps
@@ -46,11 +47,12 @@ class Explode(Trick):
 class Ruler:
     """Measures the mean of the samples, which any change of a weight changes."""
 
-    def evaluate(self, samples, final=False, discriminator=None):
-        return {"fid": samples.double().mean().item(), "undefined": float("nan")}
+    def measure(self, samples, final=False, discriminator=None):
+        mean = samples.double().mean().item()
+        return Measurement({"fid": mean, "undefined": float("nan")}, (int(mean), 3))
 
-    def health(self, figures):
-        return "healthy"
+    def judge(self, history):
+        return Finding("healthy", ("near copies",) * len(history))
 
 
 class Listener:
@@ -131,11 +133,11 @@ def test_only_the_last_evaluation_is_told_that_it_is_and_each_can_look_at_d(
 ):
     told = []
 
-    def evaluate(self, samples, final=False, discriminator=None):
+    def measure(self, samples, final=False, discriminator=None):
         told.append((final, discriminator().pair))
-        return {"fid": 1.0}
+        return Measurement({"fid": 1.0})
 
-    monkeypatch.setattr(Ruler, "evaluate", evaluate)
+    monkeypatch.setattr(Ruler, "measure", measure)
     train(build, kept_in(tmp_path))
     assert told == [(False, "main"), (False, "main"), (True, "main")]
 
@@ -145,6 +147,9 @@ def test_a_trial_stopped_at_every_turn_ends_as_one_never_stopped(build, tmp_path
         patch.setattr(attempt_module, "SLICE_SECONDS", 1000.0)
         whole = train(build, kept_in(tmp_path / "whole"))
     assert [point.step for point in whole.evaluations] == [4, 8, 10]
+    # Each evaluation is judged with those before it.
+    assert [len(point.signs) for point in whole.evaluations] == [1, 2, 3]
+    assert all(point.histogram[1] == 3 for point in whole.evaluations)
     assert whole.value == whole.evaluations[-1].figures["fid"]
     kept = kept_in(tmp_path / "parts")
     turns, ending = 0, None
