@@ -1,13 +1,14 @@
 """docs/reading-a-report.md: the numbers in its text are those of the code that it describes."""
 
 import re
+from math import comb
 
 import pytest
 from docs_page import DOCS
 from ganbench_plugins.metrics.modes import THRESHOLD
 
 from ganbench.config.model import Judgement
-from ganbench.evaluation import classifier, collapse, evaluator, modes, spread
+from ganbench.evaluation import classifier, collapse, evaluator, modes, spread, yardstick
 from ganbench.study import exploratory, paired, planning, search_records
 
 PAGE = " ".join((DOCS / "reading-a-report.md").read_text().split())
@@ -23,9 +24,17 @@ FACTS = [
     f"(±{Judgement().margin:.0%} unless the study says otherwise)",
     f"at most {collapse.TOTAL_MODES:.0%} of the attainable modes, or diversity below "
     f"{collapse.TOTAL_DIVERSITY:g};",
-    f"fewer than {collapse.PARTIAL_MODES:.0%} of the attainable modes, or diversity below "
-    f"{collapse.PARTIAL_DIVERSITY:g}, or diversity within modes below "
-    f"{collapse.PARTIAL_DIVERSITY:g};",
+    f"fewer than {collapse.PARTIAL_MODES:.0%} of the attainable modes |",
+    f"| low diversity | diversity below {collapse.PARTIAL_DIVERSITY:g} |",
+    f"diversity within modes below {collapse.PARTIAL_DIVERSITY:g} |",
+    f"{collapse.COPIES:.0%} of the samples or more have a near copy |",
+    f"fell over {collapse.TREND} evaluations (of their {comb(collapse.TREND, 2)} pairs at most "
+    f"{collapse.RISES} rises), and is below {collapse.SHRUNK:.0%} of the best so far",
+    f"{collapse.SWINGS} times within {collapse.WINDOW} evaluations {collapse.MOVED:.0%} of the "
+    "samples or more left modes",
+    f"{yardstick.DRAWS} draws of the data themselves",
+    f"keeps {collapse.CHANCE:g} standard deviations away",
+    f"as near as {spread.NEAR:.0%} of the data have a neighbour",
     f"within {modes.mode_radius(2):g} standard deviations",
     f"within the radius that holds as much of a mode, {modes.HIGH_QUALITY:.1%}",
     f"at most {evaluator.SUBSET} items",
@@ -61,3 +70,7 @@ def test_a_class_is_covered_at_the_share_that_is_told():
 def test_one_fifth_is_held_out():
     assert classifier.HELD_OUT == 0.2
     assert "on four fifths of them" in PAGE
+
+
+def test_every_sign_of_collapse_is_explained():
+    assert all(f"| {sign} |" in PAGE for sign in collapse.SIGNS)
