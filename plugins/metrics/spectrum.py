@@ -22,7 +22,9 @@ neighbouring frequencies, averaged over these directions, is the peak; the figur
 samples' peak over the data's. So blur, noise and contrast, which change neighbours alike, leave
 it near 1, and a grid of amplitude a on noise of variance s² makes P there a² × height × width /
 s² times as high. Only those p are measured that divide both sides, at least four times.
-``checkerboard`` is the largest of them: of a perfect generator a little above 1, by chance.
+``checkerboard`` is the largest of them: of a perfect generator a little above 1, by chance. A
+generator that makes a few images again and again has a ragged spectrum, with peaks anywhere: read
+it beside ``diversity``.
 
 Cost: a Fourier transform an image; next to none.
 
