@@ -77,9 +77,9 @@ class Archive:
         """The folder of the trials' pictures."""
         return self.trials / "samples"
 
-    def checkpoint(self, key: str, seed: int) -> Path:
-        """Return where a running trial's state is kept."""
-        return self.trials / "checkpoints" / f"{key}-{seed}.pt"
+    def checkpoint(self, place: str, seed: int) -> Path:
+        """Return where a running trial's state is kept, from its claim's ``place``."""
+        return self.trials / "checkpoints" / f"{place}-{seed}.pt"
 
     def samples(self, key: str, seed: int, fingerprint: str) -> Path:
         """Return where a trial's picture goes: beside those of other data or devices."""

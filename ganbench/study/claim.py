@@ -40,12 +40,14 @@ class Claim:
     def place(self) -> str:
         """What the files of its configuration are called.
 
-        Two searches may be at the same configuration at once, and one search twice.
+        Two searches may be at the same configuration at once, and one search twice; and so may
+        machines of two kinds that share files, each with trials of its own.
         """
+        place = f"{self.key}-{self.fingerprint}"
         if self.search is None:
-            return self.key
+            return place
         search = hashlib.sha256(self.search.encode()).hexdigest()[:8]
-        return f"{self.key}-{search}-{self.index}"
+        return f"{place}-{search}-{self.index}"
 
 
 def claim_of(study: str, number: int, own: Mapping[str, Any]) -> Claim:

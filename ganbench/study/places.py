@@ -42,9 +42,9 @@ def place_of(text: str) -> Place:
         If it is of another kind, or names no bucket.
     """
     scheme, separator, rest = text.partition("://")
-    if not separator:
+    if not separator and not text.startswith(f"{SCHEME}:"):
         return Path(text).absolute()
-    if scheme != SCHEME:
+    if separator and scheme != SCHEME:
         raise GanbenchError(
             f"--files {scheme}://… is not supported; expected a folder that the machines share, "
             "or s3://BUCKET/PREFIX"

@@ -43,7 +43,11 @@ def test_a_place_is_a_folder_or_a_bucket(text, place):
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("gs://bucket/a", "gs://… is not supported"), ("s3:///a", "names no bucket")],
+    [
+        ("gs://bucket/a", "gs://… is not supported"),
+        ("s3:///a", "names no bucket"),
+        ("s3:/bucket/a", "names no bucket"),
+    ],
 )
 def test_other_places_are_refused_with_what_is_expected(text, told):
     with pytest.raises(GanbenchError, match="s3://BUCKET/PREFIX") as caught:

@@ -170,6 +170,7 @@ def test_a_configuration_s_files_are_found_again_by_any_trial_of_it_and_by_no_ot
         replace(one, search="study/arm-2"),
         replace(one, index=4),
         replace(one, key="other key"),
+        replace(one, fingerprint="another kind of device's"),
     ]
-    assert len({claim.place for claim in (one, *others)}) == 5
-    assert others[0].place == "key"
+    assert len({claim.place for claim in (one, *others)}) == 6
+    assert others[0].place == "key-print"

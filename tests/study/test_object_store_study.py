@@ -55,12 +55,13 @@ def test_a_trial_begun_on_a_machine_that_is_killed_goes_on_on_another_bit_for_bi
     monitor = Log()
     assert run_study(plan, monitor) == supervisor_module.Outcome()
     resumed = {
-        f"{trial.key}-{trial.seed}.pt"
+        (trial.key, f"{trial.seed}.pt")
         for state in monitor.states
         for trial in state.running
         if trial.resumed_at > 0
     }
-    assert resumed == {begun}
+    key, _, seed = begun.split("-")
+    assert resumed == {(key, seed)}
     results = read_results(report, plan.storage)
     assert table(results) == undisturbed
 
