@@ -5,6 +5,12 @@ import torch
 from other_systems import build, each_block, layers, maps, refusal, through
 from torch import nn, zeros
 
+from ganbench.config.load import load_study
+from ganbench.plugin import Host
+from ganbench.study.design import expand
+from ganbench.testing import tiny_data
+from ganbench.training import Trial
+
 COLOUR = (3, 28, 28)
 
 
@@ -113,3 +119,26 @@ def test_what_does_not_fit_is_told():
     assert "needs points" in refusal("pacgan-mlp", COLOUR)
     assert "16 pixels or more" in refusal("pacgan-dcgan", (1, 8, 8))
     assert "square images" in refusal("pacgan-dcgan", (2,))
+
+
+SMALL = {
+    "modes-2d": ((2,), ["generator_width=8", "width=8"]),
+    "modes-2d-grid": ((2,), ["generator_width=8", "width=8"]),
+    "modes-stacked": (COLOUR, ["width=4"]),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_published_set_ups_are_studies_whose_arms_all_train(name):
+    shape, small = SMALL[name]
+    host = Host()
+    study = load_study(name, host, [f"baseline.architecture.{each}" for each in small]).study
+    arms = expand(study, host)
+    assert [arm.name for arm in arms] == ["baseline", "packing 2", "packing 3", "packing 4"]
+    batch = study.baseline.batch_size
+    for images, arm in enumerate(arms, 1):
+        # The authors' batch is of so many packs, whatever is in them.
+        assert arm.config.batch_size == images * batch
+        trial = Trial(arm.config, 0, tiny_data(shape, 4 * batch), host, torch.device("cpu"))
+        trial.advance(1)
+        assert trial.diverged_at is None
