@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "Check a plugin against its contract, and explain each result.",
     "doctor": "Say what is missing or broken here, and put the metrics to the test.",
     "compare": "Compare two reports, or two folders of images, if they can be.",
+    "export": "Write samples of a trial as other programs read them.",
     "report": "Write a study's report again, from its ledger.",
     "merge": "Put what several report folders hold of a study into one.",
 }

@@ -85,6 +85,15 @@ class Archive:
         """Return where a trial's picture goes: beside those of other data or devices."""
         return self.album / f"{key}-{fingerprint}-{seed}.png"
 
+    @property
+    def generators(self) -> Path:
+        """The folder of the weights that ended trials are sampled with."""
+        return self.trials / "generators"
+
+    def generator(self, key: str, seed: int, fingerprint: str) -> Path:
+        """Return where the weights of an ended trial's generator go."""
+        return self.generators / f"{key}-{fingerprint}-{seed}.pt"
+
     def picture(self, key: str, seed: int, fingerprint: str, name: str) -> Path:
         """Return where a picture of a plugin's own goes; its name may hold any character.
 
@@ -110,15 +119,15 @@ class Archive:
         return open_files(self.files, self.trials, notice, hurry)
 
     def clear(self) -> None:
-        """Delete every record, checkpoint and picture.
+        """Delete every record, checkpoint, picture and weight.
 
         Raises
         ------
         GanbenchError
             If one cannot be deleted.
         """
-        for path in (self.folder / "checkpoints", self.folder / "samples"):
-            shutil.rmtree(path, ignore_errors=True)
+        for name in ("checkpoints", "samples", "generators"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
         for file in (self.journal, self.header, self.data_sheet):
             try:
                 file.unlink(missing_ok=True)

@@ -72,7 +72,7 @@ def merge(into: Path, source: Path) -> Merged:
             merged = _copy(storage, header, there)
         finally:
             close_storage(storage)
-        _copy_pictures(there, target)
+        _copy_files(there, target)
         header.write(target)
     return merged
 
@@ -218,14 +218,18 @@ def _conflict(here: Record, there: Record) -> list[str]:
     return [f"{own['arm']}, seed {own['seed']}{state}: {values[0]} here and {values[1]} there"]
 
 
-def _copy_pictures(there: _Source, target: Archive) -> None:
+def _copy_files(there: _Source, target: Archive) -> None:
     answers = [record for record in there.records if record.state in ANSWERS]
     wanted = {there.archive.samples(*record.identity).stem for record in answers}
+    folders = (
+        (there.archive.album, target.album),
+        (there.archive.generators, target.generators),
+    )
     with closing(there.archive.open_files()) as source, closing(target.open_files()) as goal:
-        missing = source.names(there.archive.album) - goal.names(target.album)
-        for name in sorted(missing):
-            content = source.read(there.archive.album / name) if stem_of(name) in wanted else None
-            if content is not None:
-                goal.write(target.album / name, content)
+        for theirs, ours in folders:
+            for name in sorted(source.names(theirs) - goal.names(ours)):
+                content = source.read(theirs / name) if stem_of(name) in wanted else None
+                if content is not None:
+                    goal.write(ours / name, content)
     if there.archive.data_sheet.exists() and not target.data_sheet.exists():
         shutil.copyfile(there.archive.data_sheet, target.data_sheet)

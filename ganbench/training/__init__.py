@@ -7,6 +7,7 @@ from ganbench.training.errors import (
     NonFiniteError,
     NotApplicableError,
 )
+from ganbench.training.kept import KeptGenerator, dump_generator, read_generator
 from ganbench.training.looking import trained_discriminator
 from ganbench.training.tracing import Call, traced
 from ganbench.training.trial import Trial
@@ -15,11 +16,14 @@ __all__ = [
     "Call",
     "CheckpointError",
     "HookError",
+    "KeptGenerator",
     "NonFiniteError",
     "NotApplicableError",
     "Trial",
     "dump",
+    "dump_generator",
     "load",
+    "read_generator",
     "traced",
     "trained_discriminator",
 ]

@@ -2,12 +2,14 @@
 
 import errno
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from ganbench.evaluation.inspecting import Seen
 from ganbench.plugin import Data, Picture
+from ganbench.study import album
 from ganbench.study.album import Album
 from ganbench.study.archive import Archive
 from ganbench.study.claim import Claim
@@ -17,11 +19,29 @@ DATA = Data("noise", torch.zeros(64, 1, 8, 8, dtype=torch.uint8))
 CLAIM = Claim(7, "batch_norm", 3, "key", "print")
 
 
-class Shown:
-    """A trial, as far as its pictures go."""
+class Config:
+    """A configuration that is not looked at."""
 
-    def __init__(self, pictures=None, sample=None):
+    def model_dump_json(self):
+        return "{}"
+
+
+class Built:
+    """A pair, as far as its generator goes."""
+
+    def __init__(self, generator):
+        self.pair = SimpleNamespace(generator=generator)
+        self.modules, self.buffers = {}, {}
+
+
+class Shown:
+    """A trial, as far as its pictures go, and with a generator of its own."""
+
+    seed, step, tricks, config = 3, 10, (), Config()
+
+    def __init__(self, pictures=None, sample=None, width=2):
         self._pictures, self._sample = pictures, sample
+        self.pairs = (Built(torch.nn.Linear(2, width)),)
 
     def sample(self, count):
         if self._sample is not None:
@@ -109,7 +129,7 @@ def test_a_full_disk_is_told(archive, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     notices = keep(archive, Shown({"painter.one": picture()}))
-    assert len(notices) == 2
+    assert len(notices) == 3
     assert all("could not be written: No space left" in notice for notice in notices)
 
 
@@ -123,3 +143,29 @@ def test_what_inspections_show_is_kept_apart_and_what_they_do_not_is_handed_back
     assert own(archive) == {"painter.one", "inspection/walks.one"}
     assert lacking == {"features": "no convolutions", "mine": "ValueError: no"}
     assert notices == ["seed 3 of batch_norm: no pictures of the inspection mine: ValueError: no"]
+
+
+def test_the_generator_is_kept_unless_it_is_too_large(archive, monkeypatch):
+    assert keep(archive, Shown()) == []
+    assert archive.generator("key", 3, "print").exists()
+    archive.generator("key", 3, "print").unlink()
+    monkeypatch.setattr(album, "MOST_BYTES", 2**20)
+    (notice,) = keep(archive, Shown(width=2**17))
+    assert (
+        "seed 3 of batch_norm: the generator's weights are not kept, for they take 2 MiB" in notice
+    )
+    assert "--retrain" in notice
+    assert not archive.generator("key", 3, "print").exists()
+
+
+def test_a_generator_that_cannot_be_saved_costs_no_result(archive):
+    class Odd:
+        name = "odd"
+
+        def state_dict(self):
+            raise ZeroDivisionError("of its own")
+
+    shown = Shown()
+    shown.tricks = (Odd(),)
+    (notice,) = keep(archive, shown)
+    assert "ZeroDivisionError: of its own" in notice

@@ -45,6 +45,8 @@ def folder(tmp_path):
             ledger.finish(claim.number, ending(value))
             picture = archive.samples(claim.key, claim.seed, claim.fingerprint)
             write_atomically(picture, f"{name} {claim.seed}".encode())
+            kept = archive.generator(claim.key, claim.seed, claim.fingerprint)
+            write_atomically(kept, f"{name} {claim.seed}".encode())
         return archive.report
 
     return folder
@@ -76,6 +78,9 @@ def test_results_of_other_seeds_and_arms_come_together_with_their_pictures(folde
     }
     assert pictures["baseline", 1] == "first 1"
     assert pictures["other", 2] == "second 2"
+    kept = Archive(into).generator("key of baseline", 1, "f")
+    assert kept.read_text() == "first 1"
+    assert len(list(kept.parent.iterdir())) == 5
     again = merge(into, second)
     assert (again.copied, again.there, again.conflicts) == (0, 4, ())
 
