@@ -11,7 +11,7 @@ from ganbench.study.claim import Claim
 from ganbench.study.files import Files
 from ganbench.training import HookError, NonFiniteError, Trial, dump_generator
 
-MOST_BYTES = 64 * 2**20
+MOST_BYTES = 128 * 2**20
 """Weights of a generator that are kept: more would fill disks, at some dozen trials a study."""
 
 
