@@ -29,6 +29,12 @@ def command(into: Path, sources: tuple[Path, ...]) -> None:
         merged = merge(into, source)
         copied = count(merged.copied, "result")
         click.echo(f"{source}: {copied} copied, {merged.there} there already")
+        if merged.left:
+            left = count(merged.left, "result")
+            click.echo(
+                f"{source}: {left} left out: of searches that have trials of their own in {into}, "
+                "and go on from those alone"
+            )
         for line in merged.conflicts:
             click.echo(f"conflict: {line}; the first one stands")
     click.echo(f"the report: ganbench report {into}")

@@ -32,11 +32,14 @@ class Merged:
         Results that were copied, and those that were there already.
     conflicts : tuple of str
         Results of one trial that differ, one line each; what was there first stands.
+    left : int
+        Results that were left where they are: of searches that have trials of their own here.
     """
 
     copied: int
     there: int
     conflicts: tuple[str, ...]
+    left: int = 0
 
 
 def merge(into: Path, source: Path) -> Merged:
@@ -157,8 +160,8 @@ def joined(here: Header, there: Header, source: Path) -> Header:
 def _copy(storage: BaseStorage, header: Header, there: _Source) -> Merged:
     here = read_records(storage, header.ledger)
     known = {record.address: record for record in here if record.state in ANSWERS}
-    studies = {record.study for record in here}
-    copied = 0
+    studies = {record.study for record in here if record.state != TrialState.WAITING}
+    copied = left = 0
     conflicts: list[str] = []
     answers = [record for record in there.records if record.state in ANSWERS]
     failed = [record for record in there.records if record.has_failed and record.index is not None]
@@ -172,7 +175,9 @@ def _copy(storage: BaseStorage, header: Header, there: _Source) -> Merged:
             if record.state in ANSWERS:
                 known[record.address] = record
                 copied += 1
-    return Merged(copied, len(answers) - copied, tuple(conflicts))
+        else:
+            left += record.state in ANSWERS
+    return Merged(copied, len(answers) - copied - left, tuple(conflicts), left)
 
 
 def _copy_of(trial: FrozenTrial) -> FrozenTrial:

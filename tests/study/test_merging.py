@@ -3,9 +3,11 @@
 import shutil
 
 import pytest
+from click.testing import CliRunner
 from searching_studies import LR, SPACE, Play, objective, study_of
 from test_ledger import ending
 
+from ganbench.cli.merge import command
 from ganbench.plugin import GanbenchError, Host
 from ganbench.study.archive import Archive, Header, read_results, write_atomically
 from ganbench.study.definition import Definition
@@ -90,12 +92,12 @@ def tuned(tmp_path):
     """Make a report folder of a study whose arms have been tuned, each by a search of its own."""
     host = Host()
 
-    def tuned(name, factors, objective=objective):
+    def tuned(name, factors, objective=objective, most=10_000):
         tuning = {"budget": 3, "seeds": [100], "space": {LR: SPACE[LR]}}
         study = study_of(host, factors=factors, tuning=tuning)
         archive = Archive(tmp_path / name)
         play = Play(archive.folder, study, host, objective)
-        play.to_the_end()
+        play.to_the_end(most=most)
         arms = tuple(arm_result(arm) for arm in (*expand(study, host), *play.searches.arms))
         settings = study.model_dump(mode="json")
         prints = {arm.name: "print" for arm in arms}
@@ -131,6 +133,20 @@ def test_a_search_that_replaced_what_failed_comes_along_as_it_is(tuned, tmp_path
     merged = [merge(tmp_path / "into", source) for _ in range(2)]
     assert [(one.copied, one.there, one.conflicts) for one in merged] == [(6, 0, ()), (0, 6, ())]
     assert read_results(tmp_path / "into").searches == before
+
+
+def test_two_searches_of_one_name_are_not_mixed_and_it_is_told(tuned):
+    factors = {"label_smoothing": ["off", {"real": 0.9}]}
+    into, source = tuned("into", factors, most=1), tuned("source", factors)
+    before, there = (read_results(report).searches for report in (into, source))
+    told = CliRunner().invoke(command, [str(into), str(source)]).output.splitlines()
+    assert told[:2] == [
+        f"{source}: 3 results copied, 1 there already",
+        f"{source}: 2 results left out: of searches that have trials of their own in {into}, and "
+        "go on from those alone",
+    ]
+    # Of the second search all that was here was a trial that waited.
+    assert read_results(into).searches == (before[0], there[1])
 
 
 def test_of_two_results_that_differ_the_first_stands_and_it_is_told(folder):
