@@ -152,7 +152,7 @@ def _chosen(settings: Evaluation, data: Data, host: Host) -> list[tuple[Inspecti
             for component in settings.inspections
         ]
     found = []
-    for registered in host.all("inspection"):
+    for registered in sorted(host.all("inspection"), key=lambda each: each.cls.order):
         inspection = create("inspection", Component(name=registered.name), host)
         fits, reason = inspection.applies(data)
         found.append((inspection, "" if fits else reason))

@@ -78,6 +78,8 @@ class Inspection:
     note: ClassVar[str]
     """What is to be seen, and how to read it: a paragraph for somebody who never saw one."""
 
+    order: ClassVar[int] = 100
+    """Where it stands in the report if the study lists none: by this number, then by name."""
     compares_with_data: ClassVar[bool] = False
     """Whether it asks for ``data_features``, which are then computed before any training."""
 

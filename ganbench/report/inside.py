@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ganbench.report.own import REASONS, Grid, OwnPicture, filled, picture_of, slug
 from ganbench.report.sheets import typical_seed
@@ -33,14 +34,25 @@ class Inside:
     missing: tuple[str, ...]
 
     @property
-    def open(self) -> tuple[OwnPicture, ...]:
-        """The first pictures."""
-        return self.pictures[:OPEN]
+    def rows(self) -> tuple[tuple[OwnPicture, ...], ...]:
+        """The pictures in rows: one an arm, if any arm has several, or all in one."""
+        arms: dict[str, list[OwnPicture]] = {}
+        for picture in self.pictures:
+            arms.setdefault(picture.arm, []).append(picture)
+        if all(len(own) == 1 for own in arms.values()):
+            return (self.pictures[:OPEN], self.pictures[OPEN:])
+        return tuple(tuple(own) for own in arms.values())
 
     @property
-    def folded(self) -> tuple[OwnPicture, ...]:
-        """The others."""
-        return self.pictures[OPEN:]
+    def open(self) -> tuple[tuple[OwnPicture, ...], ...]:
+        """The first rows: those that begin within the first pictures."""
+        starts = accumulate((len(row) for row in self.rows), initial=0)
+        return tuple(row for row, start in zip(self.rows, starts, strict=False) if start < OPEN)
+
+    @property
+    def folded(self) -> tuple[tuple[OwnPicture, ...], ...]:
+        """The other rows."""
+        return tuple(row for row in self.rows[len(self.open) :] if row)
 
 
 def inside_sections(results: StudyResults) -> tuple[Inside, ...]:
@@ -80,7 +92,7 @@ def _section(
         title=words["title"],
         note=words["note"],
         pictures=pictures,
-        missing=(f"not for these data: {left_out}",) if left_out else missing,
+        missing=(f"any arm: {left_out}",) if left_out else missing,
     )
 
 

@@ -215,7 +215,7 @@ def _inside(content: Content, pictures: str) -> list[str]:
         for picture in part.pictures:
             parts += _labelled(picture, pictures)
         if part.missing:
-            parts.append(f"No picture: {escape('; '.join(part.missing))}.")
+            parts.append(f"No picture of {escape('; of '.join(part.missing))}.")
     return parts
 
 

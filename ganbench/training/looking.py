@@ -99,5 +99,5 @@ def _obstacle(
     if judged:
         return ""
     names = [t.name for t in trial.tricks if overrides(t, "transform_discriminator_input")]
-    changed = f", whose input is changed by {', '.join(names)}" if names else ""
+    changed = f", whose input is changed by {', '.join(names)}," if names else ""
     return f"the discriminator of {built.context.architecture}{changed} judges no single images"

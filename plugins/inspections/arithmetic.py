@@ -50,6 +50,7 @@ class Arithmetic(Inspection):
 
     name = "arithmetic"
     title = "Arithmetic on latents"
+    order = 20
     note = (
         "Ā and B̄ are what G makes of the mean latent of class A, and of class B. Each *a* is a "
         "sample of A, and the image to the right of it is made of *a* − Ā + B̄. If G keeps what "
@@ -115,7 +116,7 @@ class Arithmetic(Inspection):
             torch.stack(rows),
             caption,
             row_labels=tuple(f"{classes[a]} → {classes[b]}" for a, b in pairs),
-            column_labels=("Ā", "B̄", *("a", "moved") * SHOWN),
+            column_labels=("Ā", "B̄", *("a", "→ B") * SHOWN),
         )
         return {"moved": picture}
 

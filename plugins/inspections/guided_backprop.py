@@ -39,6 +39,7 @@ CHANNELS = 6
 """Channels shown, as in the paper's figure."""
 ITEMS = 3
 """Data items shown of each."""
+ORDINALS = ("1st", "2nd", "3rd")
 BATCH = 100
 
 
@@ -100,9 +101,10 @@ class GuidedBackpropagation(Inspection):
 
     name = "guided_backprop"
     title = "What D's features respond to"
+    order = 30
     note = (
         "A row is a channel of D's last feature map. It shows the three training images to which "
-        "that channel responds most strongly, and to the right of each the pixels which the "
+        "that channel responds most strongly, and to the right of each one the pixels which the "
         "response comes from (guided backpropagation): light where lighter pixels would raise it, "
         "dark where darker ones would. A D that has learned has channels for parts: the same "
         "stroke, eye or wheel in all three images, and grey elsewhere. A D with random weights "
@@ -150,7 +152,9 @@ def _picture(
         torch.stack(rows),
         f"{caption} Channels of the feature map {name!r}.",
         row_labels=tuple(f"channel {channel + 1}" for channel in live),
-        column_labels=("image", "response") * (len(rows[0]) // 2),
+        column_labels=tuple(
+            text for place in range(len(rows[0]) // 2) for text in (ORDINALS[place], "")
+        ),
     )
 
 

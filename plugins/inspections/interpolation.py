@@ -39,6 +39,7 @@ class Interpolation(Inspection):
 
     name = "interpolation"
     title = "Walks between latents"
+    order = 10
     note = (
         "Each walk leads in equal steps from one latent on the left to another on the right, once "
         "along the straight line (lerp) and once along the great arc (slerp). In a generator that "
@@ -72,10 +73,10 @@ class Interpolation(Inspection):
             flat = {pair: way.flatten(0, 1) for pair, way in ways.items()}
             made = images_of(ctx.sampler, flat)
             rows.append(made.reshape(count, steps, *made.shape[1:]))
-            middles.append(f"{_middle(ways, ctx):.2f} times along the {_NAMES[kind]}")
+            middles.append(f"{_middle(ways, ctx):.2f} along the {_NAMES[kind]}")
         caption = (
-            f"Half-way the noise is as long as at the ends, {' and '.join(middles)}, on average "
-            "over the walks."
+            f"Length of the noise half-way, as a share of that at the ends: {', '.join(middles)} "
+            "(means over the walks)."
         )
         labels = tuple(f"{index + 1} {kind}" for index in range(count) for kind in kinds)
         images = torch.stack(rows, 1).flatten(0, 1)

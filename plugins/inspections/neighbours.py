@@ -37,6 +37,7 @@ from ._latents import images_of
 
 NEAREST = 3
 """Training images shown beside a sample."""
+ORDINALS = ("2nd", "3rd")
 ROWS = 4
 """Samples of either kind."""
 
@@ -68,6 +69,7 @@ class Neighbours(Inspection):
 
     name = "neighbours"
     title = "Nearest training images"
+    order = 40
     compares_with_data = True
     note = (
         "On the left of each row a sample, beside it the three training images nearest to it, in "
@@ -109,6 +111,6 @@ class Neighbours(Inspection):
             torch.cat([images[shown][:, None], beside], 1),
             caption,
             row_labels=tuple(f"{distances[index, 0]:.3g}" for index in shown),
-            column_labels=("sample", "nearest", *(f"{n}." for n in range(2, NEAREST + 1))),
+            column_labels=("sample", "nearest", *ORDINALS),
         )
         return {"nearest": picture}

@@ -82,7 +82,7 @@ class TestInterpolation:
         assert torch.allclose(at[:, 1], torch.tensor(wanted), atol=1e-6)
         assert torch.allclose(at[0, [0, 2]], draws[:2], atol=1e-6)
         # Lerp's middle of latents at right angles is √½ as long as its ends.
-        assert "1.00 times along the arc and 0.71 times along the line" in picture.caption
+        assert "1.00 along the arc, 0.71 along the line" in picture.caption
 
     def test_of_a_uniform_prior_the_straight_line_comes_first(self):
         draws = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -112,7 +112,7 @@ class TestArithmetic:
         draws[:, 0] = torch.where(draws[:, 0] > 0, 2.0, -2.0)
         picture = drawn("arithmetic", self.ctx(draws), samples=200)["moved"]
         assert picture.row_labels == ("low → high",)
-        assert picture.column_labels == ("Ā", "B̄", "a", "moved", "a", "moved", "a", "moved")
+        assert picture.column_labels == ("Ā", "B̄", "a", "→ B", "a", "→ B", "a", "→ B")
         found = picture.images[0, :, 0, 0] * 8
         low, high = (draws[::2][draws[::2, 0] == side].mean(0) for side in (-2, 2))
         held = draws[1::2][draws[1::2, 0] == -2]
@@ -158,7 +158,7 @@ class TestGuidedBackpropagation:
         image, response = pictures["trained"].images[0, :2, 0]
         assert torch.equal(image, items[7, 0].float() / 127.5 - 1)
         assert response.tolist() == [[0, 0, 0], [1, -1, 0], [1, 1, 0]]
-        assert pictures["trained"].column_labels[:2] == ("image", "response")
+        assert pictures["trained"].column_labels == ("1st", "", "2nd", "", "3rd", "")
 
     def test_the_network_that_it_was_given_keeps_its_layers(self):
         network = self.network()

@@ -52,6 +52,9 @@ def test_arms_stand_side_by_side_at_the_baselines_typical_seed(shown, study, tmp
     assert [picture.title for picture in walks.pictures] == arms
     wanted = [f"{arm}: {name}" for arm in arms for name in "ab"]
     assert [picture.title for picture in features.pictures] == wanted
+    # Several of an arm stand in a row of their own, and what is shown at once ends with one.
+    assert [[p.arm for p in row] for row in features.rows] == [[arm, arm] for arm in arms]
+    assert [len(features.open), len(features.folded)] == [OPEN // 2, len(arms) - OPEN // 2]
     seed = f"seed {typical_seed(study)}"
     assert all(seed in picture.sheet.alternative for picture in walks.pictures)
     assert walks.pictures[0].rows == tuple("wxyz")
@@ -75,7 +78,7 @@ def test_arms_without_a_picture_stand_with_their_reason(shown, study):
 def test_what_does_not_apply_to_the_data_is_said_once(shown, study):
     left = {**study.inspections, "sums": {"title": "S", "note": "n", "left_out": "no labels"}}
     found = inside_sections(shown(lambda arm: ["walks.w"], study=replace(study, inspections=left)))
-    assert found[2].missing == ("not for these data: no labels",)
+    assert found[2].missing == ("any arm: no labels",)
 
 
 def test_a_study_that_inspects_nothing_has_no_section(shown, study, tmp_path):
