@@ -121,9 +121,15 @@ def _items_problem(items: Any) -> str | None:
         return f"images are {items.dtype}, expected torch.uint8 in 0 to 255"
     channels, height, width = shape[1:]
     if channels not in (1, 3):
-        return f"images have {channels} channels (shape {shape}), expected 1 or 3"
+        last = shape[3] in (1, 3) and channels == height
+        hint = "; channels come first, so `items.permute(0, 3, 1, 2)`" if last else ""
+        return f"images have {channels} channels (shape {shape}), expected 1 or 3{hint}"
     if height != width or not SMALLEST <= height <= LARGEST:
         return f"images are {height}×{width}, expected square ones of {SMALLEST} to {LARGEST}"
+    low, high = (int(value) for value in items.aminmax())
+    if high <= 1:
+        # Images meant for [0, 1], or black ones: nobody could see either.
+        return f"images run from {low} to {high}, expected grey levels of 0 to 255"
     return None
 
 

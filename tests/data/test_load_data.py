@@ -27,7 +27,7 @@ class Noise(Dataset):
 
     def load(self, root, progress):
         progress("noise", 1, 1)
-        return Data("noise", torch.zeros((4, self.parameters.channels, 8, 8), dtype=torch.uint8),
+        return Data("noise", torch.full((4, self.parameters.channels, 8, 8), 9, dtype=torch.uint8),
                     notes=(str(root),))
 '''
 
@@ -40,7 +40,7 @@ def host(tmp_path):
 
 
 def images(count=4, channels=1, size=8):
-    return torch.zeros((count, channels, size, size), dtype=torch.uint8)
+    return torch.full((count, channels, size, size), 200, dtype=torch.uint8)
 
 
 def test_a_data_set_of_a_plugin_file_is_loaded_from_the_root_given(host, tmp_path):
