@@ -1,6 +1,7 @@
 """Sample sheets: which seeds are shown, and pictures small enough to be carried around."""
 
 import io
+import math
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -74,23 +75,27 @@ class SheetRow:
 
 
 def typical_seed(results: StudyResults) -> int | None:
-    """Return the seed whose baseline ends at the median, the lower of two; None without any."""
+    """Return the seed whose baseline ends at the median, the lower of two; None without any.
+
+    A trial whose figure is undefined at its end ranks last, as it does in verdicts.
+    """
     finals = sorted(
-        (final, trial.seed)
+        (_rank(trial, results.primary), trial.seed)
         for trial in results.of_arm(results.arms[0].name).values()
-        if (final := trial.final(results.primary)) is not None and trial.samples is not None
+        if trial.outcome == "complete" and trial.samples is not None
     )
     return finals[(len(finals) - 1) // 2][1] if finals else None
 
 
 def worst_trial(trials: Sequence[TrialResult], primary: str) -> TrialResult | None:
-    """Return the complete trial that ends highest, among those with samples."""
-    ended = [
-        (final, -trial.seed, trial)
-        for trial in trials
-        if (final := trial.final(primary)) is not None and trial.samples is not None
-    ]
-    return max(ended, key=lambda item: item[:2])[2] if ended else None
+    """Return the complete trial that ends highest, or undefined, among those with samples."""
+    ended = [t for t in trials if t.outcome == "complete" and t.samples is not None]
+    return max(ended, key=lambda trial: (_rank(trial, primary), -trial.seed), default=None)
+
+
+def _rank(trial: TrialResult, primary: str) -> float:
+    final = trial.final(primary)
+    return math.inf if final is None else final
 
 
 def sheet_rows(results: StudyResults, label: str) -> tuple[SheetRow, ...]:
@@ -143,6 +148,8 @@ def _kind(trial: TrialResult, shown: Sequence[TrialResult], worst: TrialResult |
 def _describe(trial: TrialResult, name: str, label: str, primary: str, kind: str) -> Sheet:
     final = trial.final(primary)
     state = f"{label} {number(final)}" if final is not None else trial.outcome
+    if final is None and trial.outcome == "complete":
+        state = f"{label} undefined"
     caption = f"{kind} {trial.seed} · {state}"
     if trial.samples is None and trial.error:
         caption += f" · {trial.error}"

@@ -11,15 +11,15 @@ same source is exchangeable with them. They do not know that two writers share a
 the training set has near duplicates within, less is called copied.
 
 ``authenticity``: a sample is authentic if it is farther from its nearest training item than that
-item is from its own nearest other one. Copies have 0. Real data do not have 1, but about one
-half: ``authenticity_data`` is their value. ``copied``: share of samples nearer to a training item
-than ``rarity`` of the fresh items are, which is what fresh data would score too. ``copying``: the
-chance that a sample is nearer to the training items than a fresh item is, ties half: 0.5 is
-right, 1 is copying, and towards 0 are samples far from all data, which is bad for another
-reason. None sees a training item that was flipped or shifted, if the features do. Cost: the
-distances of samples to all training items, twice; at 2,000 samples and MNIST's 60,000 ten
-seconds or so on a core, with ``inception`` minutes. Memory grows with the training features, not
-with the pairs.
+item is from its own nearest other one. Copies have 0. Real data do not have 1 but, depending on
+the features, from below a half to most of 1: ``authenticity_data`` is their value. ``copied``:
+share of samples nearer to a training item than ``rarity`` of the fresh items are, which is what
+fresh data would score too. ``copying``: the chance that a sample is nearer to the training items
+than a fresh item is, ties half: 0.5 is right, 1 is copying, and towards 0 are samples far from
+all data, which is bad for another reason. None sees the copy of a training item that was flipped
+or shifted, if the features tell the two apart. Cost: the distances of samples to all training
+items, twice; at 2,000 samples and MNIST's 60,000 seven seconds on a core, with ``inception``
+minutes. Memory grows with the training features, not with the pairs.
 
 Attribution: authenticity: Alaa et al., 2022, *How faithful is your synthetic data?*, as the paper
 defines it; its program looks the training items' distances up by the places of samples, and

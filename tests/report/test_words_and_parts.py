@@ -217,6 +217,20 @@ def test_typical_seed_is_the_baselines_median_and_worst_the_highest(tmp_path):
     assert worst.final("fid") == max(t.final("fid") for t in arm.values())
 
 
+def test_a_trial_without_a_final_figure_is_its_arms_worst_and_is_shown(tmp_path):
+    results = build_study(tmp_path, seeds=3)
+    trials = results.of_arm("baseline")
+    *before, last = trials[1].evaluations
+    bare = replace(last, figures={k: v for k, v in last.figures.items() if k != "fid"})
+    lost = replace(trials[1], evaluations=(*before, bare))
+    results = replace(results, trials=tuple(lost if t is trials[1] else t for t in results.trials))
+    assert worst_trial(list(results.of_arm("baseline").values()), "fid") == lost
+    rows = {row.title: row for row in sheet_rows(results, "FID")}
+    captions = [sheet.caption for sheet in rows["baseline"].sheets]
+    assert captions[-1] == "worst seed 1 · FID undefined"
+    assert typical_seed(results) != 1
+
+
 def test_sheets_space_their_tiles_and_keep_their_pixels(tmp_path):
     results = build_study(tmp_path, seeds=3)
     row = sheet_rows(results, "FID")[0]
