@@ -14,6 +14,8 @@ from ganbench.study.messages import Ended
 from ganbench.study.monitor import Overview, RunningTrial, State
 
 HEALTH = {"healthy": "green", "partial collapse": "yellow", "total collapse": "red"}
+WARNED = " !"
+"""Behind the state of a trial with early warnings at its last evaluation."""
 REFRESHES_PER_SECOND = 4
 
 
@@ -96,7 +98,7 @@ class LiveMonitor:
         table.add_column("", width=10)
         table.add_column("steps/s", justify="right", no_wrap=True)
         table.add_column(self._primary, justify="right", no_wrap=True)
-        table.add_column("state", no_wrap=True, width=16)
+        table.add_column("state", no_wrap=True, width=18)
         for trial in state.running:
             table.add_row(
                 Text(trial.arm),
@@ -131,4 +133,4 @@ def _bar(share: float | None) -> ProgressBar:
 def _state(trial: RunningTrial) -> Text:
     if trial.state != "training" or trial.health is None:
         return Text(trial.state, style="dim")
-    return Text(trial.health, style=HEALTH.get(trial.health, ""))
+    return Text(trial.health + WARNED * trial.warned, style=HEALTH.get(trial.health, ""))

@@ -84,6 +84,7 @@ def find_problem(data: Any) -> str | None:
         or _labels_problem(data)
         or _centres_problem(data)
         or _stack_problem(data)
+        or _held_out_problem(data)
     )
 
 
@@ -197,6 +198,18 @@ def _stack_problem(data: Data) -> str | None:
             f"there are {len(data.classes)} classes of {channels} channels stacked from "
             f"{len(single.classes)} classes, expected {expected}: one for each tuple"
         )
+    return None
+
+
+def _held_out_problem(data: Data) -> str | None:
+    others = data.held_out
+    if others is None:
+        return None
+    if not isinstance(others, Tensor) or others.dtype != data.items.dtype:
+        kind = others.dtype if isinstance(others, Tensor) else type(others).__name__
+        return f"held-out items are {kind}, expected {data.items.dtype} as the others"
+    if tuple(others.shape[1:]) != data.shape or not len(others):
+        return f"held-out items have shape {tuple(others.shape)}, expected (items, *{data.shape})"
     return None
 
 

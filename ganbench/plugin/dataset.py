@@ -59,6 +59,9 @@ class Data:
         itself and uniformly. There is then a class for every tuple of their classes, the last
         channel's running fastest; the classifier is trained on them, and looks at each channel
         alone; and a mode's share of the data is the product of its classes' shares.
+    held_out : Tensor or None
+        Items like ``items`` that are not among them and never trained on, such as some of a test
+        split: whether D takes them for data tells if it learns the others by heart.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Data:
     centres: Centres | None = None
     notes: tuple[str, ...] = field(default=())
     stacked_from: Data | None = None
+    held_out: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

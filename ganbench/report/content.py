@@ -24,7 +24,7 @@ from ganbench.report.own import (
     own_pictures,
 )
 from ganbench.report.sheets import SheetRow, sheet_rows, typical_seed
-from ganbench.report.signs import sign_notes, signs_table
+from ganbench.report.signs import EarlySection, Seen, early_section, signs_seen
 from ganbench.report.svg import Figure
 from ganbench.report.table import Table
 from ganbench.report.timeline import timeline_panels
@@ -82,8 +82,8 @@ class Content:
     sheets_note: str
     timelines: tuple[Figure, ...]
     collapse_rules: tuple[str, ...]
-    signs: Table | None
-    sign_notes: tuple[tuple[str, str], ...]
+    signs: Seen | None
+    early: EarlySection | None
     figures: Table | None
     figure_notes: tuple[tuple[str, str], ...]
     own_figures: Table | None
@@ -128,7 +128,7 @@ def content_of(
         found = f"{found} {tuning.answer}"
     detail = in_detail(results, comparisons)
     part, names = limited(results, detail), {item.arm for item in detail}
-    arms, own, signs = detail[1:], own_figures(part), signs_table(part)
+    arms, own = detail[1:], own_figures(part)
     more = exploration_rows([item for item in explorations if item.arm in names], detail)
     forest = [ForestRow(item.arm, item.verdict, item.effect) for item in arms]
     title = f"Change of the final {primary} against {results.reference}"
@@ -164,8 +164,8 @@ def content_of(
         sheets_note=samples_note(results),
         timelines=tuple(timeline_panels(results, detail)),
         collapse_rules=tuple(results.collapse_rule.splitlines()),
-        signs=signs,
-        sign_notes=sign_notes(signs),
+        signs=signs_seen(part),
+        early=early_section(part),
         figures=_figures(part),
         figure_notes=_figure_notes(results),
         own_figures=Table(OWN_HEAD, own, 2) if own else None,

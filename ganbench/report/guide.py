@@ -44,6 +44,16 @@ SIGNS_NOTE = (
     "What the collapses were seen by: in how many seeds at any evaluation, and in how many at the "
     "last. The step is the median over the seeds that showed the sign."
 )
+EARLY_NOTE = (
+    "What training itself told, looked at with each evaluation: no verdict and no state rests on "
+    "it. Counted as signs of collapse are."
+)
+PRECEDENCE_NOTE = (
+    "Exploratory: of the trials that were healthy before their end, over all arms, how many ended "
+    "collapsed or diverged, with the warning while they were healthy and without it; p by "
+    "Fisher's exact test, not corrected. An arm that tends to both makes them go together: no "
+    "cause is shown."
+)
 CURVES_NOTE = (
     "Lines are medians over seeds, bands quartiles; the dashed line is {reference}. A point "
     "needs half of the arm's seeds. Logarithmic axis, the same in every panel."

@@ -8,14 +8,17 @@ from ganbench.report.effects import EffectsSection
 from ganbench.report.guide import (
     BANNER,
     CURVES_NOTE,
+    EARLY_NOTE,
     EXPLORATORY_NOTE,
     INSIDE_NOTE,
     MORE_NOTE,
     OWN_NOTE,
+    PRECEDENCE_NOTE,
     SIGNS_NOTE,
 )
 from ganbench.report.own import OwnPicture
 from ganbench.report.sheets import Sheet
+from ganbench.report.signs import EarlySection, Seen
 from ganbench.report.svg import Figure, group, tiled
 from ganbench.report.table import Table
 from ganbench.report.timeline import legend
@@ -248,12 +251,28 @@ def _collapse(content: Content, pictures: str) -> list[str]:
         parts += ["## Collapse", *(f"- {escape(rule)}" for rule in content.collapse_rules)]
         parts.append(_picture(figure, pictures))
         if content.signs is not None:
-            parts += [SIGNS_NOTE, _table(content.signs)]
-            parts += [f"- **{escape(sign)}**: {escape(text)}" for sign, text in content.sign_notes]
+            parts += [SIGNS_NOTE, *_seen(content.signs)]
     if content.figures is not None:
         parts += ["Other figures at the last step, medians over seeds:", _table(content.figures)]
         parts += [f"- **{escape(name)}**: {escape(text)}" for name, text in content.figure_notes]
+    if content.early is not None:
+        parts += _early(content.early)
     return parts
+
+
+def _early(section: EarlySection) -> list[str]:
+    parts = ["### Early warnings", EARLY_NOTE, *(f"- {escape(rule)}" for rule in section.rules)]
+    parts += [section.missing] if section.missing else []
+    parts += _seen(section.seen) if section.seen else ["None was seen."]
+    parts += [PRECEDENCE_NOTE, _table(section.before)] if section.before else []
+    return parts
+
+
+def _seen(seen: Seen) -> list[str]:
+    return [
+        _table(seen.table),
+        *(f"- **{escape(sign)}**: {escape(text)}" for sign, text in seen.meanings),
+    ]
 
 
 def _picture(figure: Figure, pictures: str) -> str:

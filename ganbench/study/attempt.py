@@ -12,13 +12,14 @@ from torch import Tensor
 
 from ganbench.config.model import Evaluation
 from ganbench.evaluation.collapse import Finding, Measurement, Seen
+from ganbench.evaluation.early import warnings_of
 from ganbench.plugin import TrainedDiscriminator
 from ganbench.study.bucket import FilesError
 from ganbench.study.files import Files
 from ganbench.study.provenance import provenance
 from ganbench.study.records import Ending
 from ganbench.study.results import EvaluationPoint
-from ganbench.training import NonFiniteError, Trial, checkpoint, trained_discriminator
+from ganbench.training import NonFiniteError, Trial, checkpoint, trained_discriminator, watch
 
 SLICE_SECONDS = 0.2
 """How long training goes on before the worker looks up: progress, a request to stop."""
@@ -239,6 +240,7 @@ def _evaluate(
         return None
     figures |= trial.extra_figures()
     finding = measure.judge([*measured.points, seen])
+    watched = {key: value for key, value in watch(trial).items() if math.isfinite(value)}
     point = EvaluationPoint(
         step=trial.step,
         seconds=trial.seconds,
@@ -247,7 +249,9 @@ def _evaluate(
         losses={key: float(value) for key, value in trial.losses(since).items()},
         signs=finding.signs,
         histogram=seen.histogram,
+        watched=watched,
     )
+    point = replace(point, warnings=warnings_of([*measured.points, point]))
     measured.seconds += time.monotonic() - began
     return point
 

@@ -99,13 +99,14 @@ class Started:
 
 @dataclass(frozen=True)
 class Pulse:
-    """How far a trial is; ``figure`` is the latest primary one."""
+    """How far a trial is; ``figure`` is the latest primary one, ``warned`` if warnings stand."""
 
     step: int
     steps_per_second: float
     state: Literal["training", "evaluating"]
     figure: float | None = None
     health: str | None = None
+    warned: bool = False
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class RunningTrial:
     state: str = "starting"
     figure: float | None = None
     health: str | None = None
+    warned: bool = False
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """What the ledger holds of a study, as statistics and reports read it: no torch here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ganbench.config.model import shifted_seed
 from ganbench.evaluation.collapse import Health, Sign
+from ganbench.evaluation.early import EarlyWarning
 from ganbench.study.search_result import SearchResult
 
 Outcome = Literal["complete", "diverged", "failed", "pending"]
@@ -42,6 +43,10 @@ class EvaluationPoint:
         Of collapse, that the state was seen by; none in results of before there were signs.
     histogram : tuple of int
         Samples of each mode; empty without modes.
+    watched : mapping of str to float
+        What early warnings look at; empty where D judges no single items.
+    warnings : tuple of str
+        The early warnings that stand here.
     """
 
     step: int
@@ -51,12 +56,18 @@ class EvaluationPoint:
     losses: Mapping[str, float]
     signs: tuple[Sign, ...] = ()
     histogram: tuple[int, ...] = ()
+    watched: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[EarlyWarning, ...] = ()
 
     @classmethod
     def read(cls, recorded: Mapping[str, Any]) -> "EvaluationPoint":
-        """Return a point as a ledger or a checkpoint holds it: with lists for tuples."""
-        sequences = {key: tuple(recorded.get(key, ())) for key in ("signs", "histogram")}
-        return cls(**{**recorded, **sequences})
+        """Return a point as a ledger or a checkpoint holds it: with lists for tuples.
+
+        What a later version recorded besides is left out.
+        """
+        names = ("signs", "histogram", "warnings")
+        known = {each.name: recorded[each.name] for each in fields(cls) if each.name in recorded}
+        return cls(**{**known, **{name: tuple(recorded.get(name, ())) for name in names}})
 
 
 @dataclass(frozen=True)

@@ -307,9 +307,9 @@ class _Supervisor:
                 self.early_deaths = self.fruitless = 0
                 worker.current = RunningTrial(number, arm, seed, key, step, step, steps)
                 self.progress.start(worker.current)
-            case Pulse(step, speed, state, figure, health) if current is not None:
+            case Pulse(step, speed, state, figure, health, warned) if current is not None:
                 current.step, current.state = step, state
-                current.figure, current.health = figure, health
+                current.figure, current.health, current.warned = figure, health, warned
                 current.steps_per_second = speed or current.steps_per_second
             case Ended():
                 self._end_trial(worker, message)

@@ -342,8 +342,8 @@ class _Watcher:
         self._sent = time.monotonic()
         latest = self._points[-1] if self._points else None
         figure = latest.figures.get(self._primary) if latest else None
-        health = latest.health if latest else None
-        self._worker.link.send(Pulse(step, steps_per_second, state, figure, health))
+        health, warned = (latest.health, bool(latest.warnings)) if latest else (None, False)
+        self._worker.link.send(Pulse(step, steps_per_second, state, figure, health, warned))
 
 
 def check_plugins(job: Job, host: Host) -> None:

@@ -11,6 +11,7 @@ from ganbench.training.kept import KeptGenerator, dump_generator, read_generator
 from ganbench.training.looking import trained_discriminator
 from ganbench.training.tracing import Call, traced
 from ganbench.training.trial import Trial
+from ganbench.training.watching import watch
 
 __all__ = [
     "Call",
@@ -26,4 +27,5 @@ __all__ = [
     "read_generator",
     "traced",
     "trained_discriminator",
+    "watch",
 ]

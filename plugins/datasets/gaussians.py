@@ -26,6 +26,8 @@ from torch import Tensor
 
 from ganbench.plugin import Centres, Data, Dataset, DatasetParameters, Field, Progress
 
+HELD_OUT = 1000
+"""Further points, drawn with the next seed, that no trial learns from."""
 Samples = Annotated[int, Field(ge=2, le=10_000_000)]
 Deviation = Annotated[float, Field(gt=0, le=100)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -97,6 +99,7 @@ def _mixture(name: str, centres: Tensor, deviation: float, samples: int, seed: i
         labels=labels,
         classes=tuple(f"mode {index}" for index in range(len(centres))),
         centres=Centres(centres, deviation),
+        held_out=draw_mixture(centres, deviation, HELD_OUT, (seed + 1) % 2**63)[0],
     )
 
 

@@ -31,6 +31,8 @@ from ._download import DownloadError, Published, fetch
 from ._files import md5_of, written_whole
 from ._resize import resize, resize_note
 
+HELD_OUT = 1000
+"""Images of the test split that go with the training split, as items that are held out."""
 Size = Annotated[int, Field(ge=8, le=64)]
 Split = Literal["train", "test"]
 
@@ -54,19 +56,22 @@ class _TorchvisionSet(Dataset):
         folder = root / self.folder
         if self.missing(folder):
             self._provide_alone(root, progress)
+        size, trains = self.parameters.size, self.parameters.split == "train"
         try:
-            images, labels, classes = self.open(root)
+            images, labels, classes = self.open(root, trains)
+            others = self.open(root, False)[0][:HELD_OUT] if trains else None
         except Exception as error:  # whatever a damaged file makes torchvision's readers raise
             raise self._damaged(folder, error) from error
         return Data(
             name=self.name,
-            items=resize(images, self.parameters.size),
+            items=resize(images, size),
             labels=labels,
             classes=classes,
             notes=(
-                *(("the test split",) if self.parameters.split == "test" else ()),
-                *resize_note(self.native_size, self.parameters.size),
+                *(() if trains else ("the test split",)),
+                *resize_note(self.native_size, size),
             ),
+            held_out=None if others is None else resize(others, size),
         )
 
     def assets(self, root: Path) -> Sequence[Asset]:
@@ -101,8 +106,8 @@ class _TorchvisionSet(Dataset):
         """
         raise NotImplementedError
 
-    def open(self, root: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-        """Return images (items, channels, size, size) in uint8, labels, and class names."""
+    def open(self, root: Path, trains: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        """Return a split: images (items, channels, size, size) in uint8, labels, class names."""
         raise NotImplementedError
 
     def damage(self, path: Path) -> bool:
@@ -189,9 +194,9 @@ class _IdxSet(_TorchvisionSet):
                 with gzip.open(archive) as packed, written_whole(folder / name) as stream:
                     shutil.copyfileobj(packed, stream)
 
-    def open(self, root: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-        """Return images (items, channels, size, size) in uint8, labels, and class names."""
-        opened = self.source(root, train=self.parameters.split == "train")
+    def open(self, root: Path, trains: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        """Return a split: images (items, channels, size, size) in uint8, labels, class names."""
+        opened = self.source(root, train=trains)
         if opened.data.shape != (len(opened.targets), self.native_size, self.native_size):
             raise ValueError(
                 f"images of shape {tuple(opened.data.shape)} with {len(opened.targets)} labels"
@@ -312,13 +317,13 @@ class Cifar10(_TorchvisionSet):
             for name in self.missing(folder):
                 (Path(aside) / self.folder / name).replace(folder / name)
 
-    def open(self, root: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-        """Return images (items, channels, size, size) in uint8, labels, and class names."""
+    def open(self, root: Path, trains: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        """Return a split: images (items, channels, size, size) in uint8, labels, class names."""
         with warnings.catch_warnings():
             # The pickles of 2009 describe their arrays in a way that NumPy has deprecated.
             warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
             # Checks every file's MD5 before it unpickles one.
-            opened = self.source(root, train=self.parameters.split == "train")
+            opened = self.source(root, train=trains)
         images = torch.from_numpy(opened.data).permute(0, 3, 1, 2).contiguous()
         return images, torch.tensor(opened.targets), tuple(opened.classes)
 

@@ -1,5 +1,6 @@
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,18 @@ def test_the_live_view_fits_into_80_columns(screen):
     assert "about 4 min left" in total
     assert len(total.rstrip()) <= 76  # a terminal echoes ^C behind it
     assert any("instance_noise, seed 3: diverged: not finite at step 412" in line for line in lines)
+
+
+def test_a_trial_with_early_warnings_is_marked(screen):
+    console, file = screen
+    monitor = LiveMonitor(console)
+    marked = [replace(RUNNING[0], arm="warned", warned=True), replace(RUNNING[1], arm="fine")]
+    monitor.tick(replace(STATE, running=marked))
+    monitor.close()
+    lines = lines_of(file)
+    assert "partial collapse !" in next(line for line in lines if line.startswith("warned"))
+    assert "!" not in next(line for line in lines if line.startswith("fine"))
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_live_view_gives_the_cursor_back_however_often_it_is_closed(screen):

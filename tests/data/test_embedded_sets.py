@@ -118,6 +118,16 @@ def test_the_points_depend_on_their_seed_alone(host, tmp_path):
     assert not torch.equal(other, first)
 
 
+@pytest.mark.parametrize("name", ["ring", "grid", "mixture"])
+def test_held_out_points_are_further_ones_of_the_same_mixture(host, tmp_path, name):
+    data = load_data(name, {"samples": 100}, host, tmp_path)
+    assert data.held_out.shape == (1000, *data.shape)
+    distances = torch.cdist(data.held_out, data.centres.points).min(dim=1).values
+    deviations = distances / data.centres.deviation
+    assert deviations.square().mean() == pytest.approx(data.shape[0], rel=0.15)
+    assert torch.cdist(data.held_out, data.items).min() > 0
+
+
 def test_the_mixture_is_of_equal_gaussians_far_apart(host, tmp_path):
     from scipy.stats import chi2
 

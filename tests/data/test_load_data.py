@@ -98,6 +98,7 @@ CENTRES = Centres(torch.zeros((2, 2)), 0.1)
         Data("x", images(), LABELS, CLASSES),
         Data("x", POINTS),
         Data("x", POINTS, LABELS, CLASSES, CENTRES),
+        Data("x", images(), held_out=images(7)),
     ],
 )
 def test_sound_data_have_no_problem(data):
@@ -127,6 +128,9 @@ def test_sound_data_have_no_problem(data):
         (Data("x", images(), LABELS - 1, CLASSES), "run from -1 to 0"),
         (Data("x", images(), LABELS, ("cat", "cat")), "same name"),
         (Data("x", images(), LABELS, CLASSES, CENTRES), "only for points"),
+        (Data("x", images(), held_out=images().float()), "held-out items are torch.float32"),
+        (Data("x", images(), held_out=images(4, 3)), r"held-out items have shape \(4, 3"),
+        (Data("x", POINTS, held_out=[1.0]), "held-out items are list"),
         (Data("x", POINTS, LABELS, ("a", "b", "c"), CENTRES), r"expected \(3, 2\)"),
         (
             Data("x", POINTS, LABELS, CLASSES, dataclasses.replace(CENTRES, deviation=0.0)),
@@ -147,6 +151,11 @@ def test_the_hash_is_a_sha256_of_type_shape_and_bytes():
         + struct.pack("<2q", 0, 1)
     )
     assert data_hash(data) == hashlib.sha256(content).hexdigest()[:16]
+
+
+def test_held_out_items_are_no_part_of_the_hash():
+    plain = Data("x", images())
+    assert data_hash(Data("x", plain.items, held_out=images(7))) == data_hash(plain)
 
 
 def test_the_hash_sees_items_shape_and_labels_but_no_names_or_strides():

@@ -98,6 +98,11 @@ def test_idx_files_on_disk_are_opened_as_they_are(host, tmp_path, name, folder, 
     assert data.items.shape == (len(labels), 1, 28, 28)
     assert data.labels.tolist() == labels.tolist()
     assert len(data.classes) == 10
+    others = np.frombuffer(contents["t10k-images-idx3-ubyte"][16:], dtype=np.uint8)
+    if split == "train":
+        assert np.array_equal(data.held_out.numpy().ravel(), others)
+    else:
+        assert data.held_out is None
 
 
 def test_the_classes_are_the_fields_names(host, tmp_path):
@@ -252,6 +257,8 @@ def test_cifar_is_downloaded_unpacked_and_opened_channels_first(host, tmp_path, 
     assert data.classes[3] == "class 3"
     test = load_data("cifar10", {"split": "test", "size": 16}, host, root)
     assert test.items.shape == (3, 3, 16, 16)
+    small = load_data("cifar10", {"size": 16}, host, root)
+    assert torch.equal(small.held_out, test.items)
     assert test.notes[0] == "the test split"
     assert not list(root.glob(".incomplete-*"))
 

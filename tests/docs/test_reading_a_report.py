@@ -8,8 +8,9 @@ from docs_page import DOCS
 from ganbench_plugins.metrics.modes import THRESHOLD
 
 from ganbench.config.model import Judgement
-from ganbench.evaluation import classifier, collapse, evaluator, modes, spread, yardstick
+from ganbench.evaluation import classifier, collapse, early, evaluator, modes, spread, yardstick
 from ganbench.study import exploratory, paired, planning, search_records
+from ganbench.training import watching
 
 PAGE = " ".join((DOCS / "reading-a-report.md").read_text().split())
 FACTS = [
@@ -37,6 +38,11 @@ FACTS = [
     f"as near as {spread.NEAR:.0%} of the data have a neighbour",
     f"within {modes.mode_radius(2):g} standard deviations",
     f"within the radius that holds as much of a mode, {modes.HIGH_QUALITY:.1%}",
+    f"{watching.ITEMS} training items, {watching.ITEMS} samples",
+    f"tells {early.RIGHT:.0%} of training items and samples right or more, at {early.ROW} ",
+    f"at most {early.VANISHED:.0%} of the first evaluation's, or {early.TINY:g} (which Adam",
+    f"lies {early.OVERFITTED:.0%} or more of the way",
+    f"over {early.TREND} evaluations D's mean loss falls and G's climbs, each by {early.FAR:.0%}",
     f"at most {evaluator.SUBSET} items",
     f"fewer than {spread.MIN_PAIRS} pairs",
     f"the {classifier.WIDTH} inputs of its last layer",
@@ -74,3 +80,7 @@ def test_one_fifth_is_held_out():
 
 def test_every_sign_of_collapse_is_explained():
     assert all(f"| {sign} |" in PAGE for sign in collapse.SIGNS)
+
+
+def test_every_early_warning_is_explained():
+    assert all(f"| {warning} |" in PAGE for warning in early.WARNINGS)

@@ -150,6 +150,7 @@ def test_a_trial_stopped_at_every_turn_ends_as_one_never_stopped(build, tmp_path
     # Each evaluation is judged with those before it.
     assert [len(point.signs) for point in whole.evaluations] == [1, 2, 3]
     assert all(point.histogram[1] == 3 for point in whole.evaluations)
+    assert all(set(point.watched) == {"accuracy", "gradient"} for point in whole.evaluations)
     assert whole.value == whole.evaluations[-1].figures["fid"]
     kept = kept_in(tmp_path / "parts")
     turns, ending = 0, None
@@ -158,6 +159,15 @@ def test_a_trial_stopped_at_every_turn_ends_as_one_never_stopped(build, tmp_path
         turns += 1
     assert turns == 11
     assert untimed(ending) == untimed(whole)
+
+
+def test_warnings_are_recorded_with_the_evaluation_at_which_they_stand(
+    build, tmp_path, monkeypatch
+):
+    looks = iter([0.5, 1.0, 1.0])
+    monkeypatch.setattr(attempt_module, "watch", lambda trial: {"accuracy": next(looks)})
+    ending = train(build, kept_in(tmp_path))
+    assert [point.warnings for point in ending.evaluations] == [(), (), ("D always right",)]
 
 
 def test_figures_that_are_not_finite_are_left_out(build, tmp_path):
