@@ -218,37 +218,37 @@ class CollapseRules:
             of = f"of the {most:.3g} modes that a perfect generator would show"
             total.append(f"at most one mode, or at most {TOTAL_MODES:.0%} {of}")
             share = self._attainable.not_above(PARTIAL_MODES * most) / most
-            partial.append(f"missing modes (fewer than {share:.0%} of those modes)")
+            partial.append(f"Missing modes: fewer than {share:.0%} of those modes.")
         if "diversity" in figures:
             limit = self._not_above("diversity", TOTAL_DIVERSITY)
             total.append(f"diversity below {limit:.2g} of the data's")
             limit = self._not_above("diversity", PARTIAL_DIVERSITY)
-            partial.append(f"low diversity (below {limit:.2g} of the data's)")
+            partial.append(f"Low diversity: below {limit:.2g} of the data's.")
         if "diversity_within" in figures:
             limit = self._not_above("diversity_within", PARTIAL_DIVERSITY)
-            partial.append(f"low diversity within modes (below {limit:.2g} of the data's)")
+            partial.append(f"Low diversity within modes: below {limit:.2g} of the data's.")
         if "near_copies" in figures:
             share = self._most_copies()
             partial.append(
-                f"near copies ({share:.0%} of the samples or more have another as near as 1% of "
-                "data have a neighbour)"
+                f"Near copies: {share:.0%} of the samples or more have another as near as 1% of data "
+                "have a neighbour."
             )
         if figures & {"diversity", "diversity_within"}:
             partial.append(
-                f"shrinking diversity (it fell over {TREND} evaluations, and is still below "
-                f"{SHRUNK:.0%} of the trial's best, or of the data's if that is less)"
+                f"Shrinking diversity: it fell over {TREND} evaluations, and is still below "
+                f"{SHRUNK:.0%} of the trial's best, or of the data's if that is less."
             )
         if self._attainable is not None and "modes" in figures:
             partial.append(
-                f"oscillation (modes are missing, and {SWINGS} times within {WINDOW} evaluations "
+                f"Oscillation: modes are missing, and {SWINGS} times within {WINDOW} evaluations "
                 f"{MOVED:.0%} of the samples or more moved, out of modes that were left nearly "
-                "empty, into modes that had been)"
+                "empty, into modes that had been."
             )
         rules = ["Diverged: a loss, a sample or a figure is not finite."]
         if total:
             rules.append(f"Total collapse: {'; or '.join(total)}.")
         if partial:
-            rules.append(f"Partial collapse: otherwise, any of {'; '.join(partial)}.")
+            rules += ["Partial collapse: otherwise, any of the signs that follow.", *partial]
         else:
             rules.append("Neither modes nor diversity is measured, so no collapse can be seen.")
         rules.append("Healthy: anything else.")

@@ -103,8 +103,8 @@ def test_limits_keep_six_deviations_from_what_draws_of_the_data_show():
     assert judged({"modes": 69}, rules=rules).signs == ("missing modes",)
     text = rules.describe(frozenset({"modes", "diversity", "near_copies"}))
     assert "fewer than 70% of those modes" in text
-    assert "low diversity (below 0.4 of the data's)" in text
-    assert "near copies (80% of the samples" in text
+    assert "Low diversity: below 0.4 of the data's" in text
+    assert "Near copies: 80% of the samples" in text
     assert "diversity 1.00 ± 0.1" in text
 
 
@@ -176,7 +176,8 @@ def test_the_words_carry_the_constants():
     assert "below 0.2" in text
     assert "below 0.5" in text
     assert "below 75% of the trial's best" in text
-    assert all(sign in text for sign in SIGNS)
+    lines = text.splitlines()
+    assert all(any(line.startswith(f"{sign.capitalize()}: ") for line in lines) for sign in SIGNS)
 
 
 def test_the_words_leave_out_what_is_not_measured():
