@@ -37,6 +37,8 @@ PARTIAL_MODES = 0.8
 TOTAL_DIVERSITY = 0.2
 PARTIAL_DIVERSITY = 0.5
 """Shares of the data's diversity: less is a total, less a partial collapse."""
+NEAR = 0.01
+"""Share of data that have a neighbour within the distance at which it would be a near copy."""
 COPIES = 0.5
 """Share of samples with a near copy from which on it is most of them."""
 SHRUNK = 0.75
@@ -227,11 +229,10 @@ class CollapseRules:
         if "diversity_within" in figures:
             limit = self._not_above("diversity_within", PARTIAL_DIVERSITY)
             partial.append(f"Low diversity within modes: below {limit:.2g} of the data's.")
-        if "near_copies" in figures:
-            share = self._most_copies()
+        if "near_copies" in figures and (share := self._most_copies()) <= 1:
             partial.append(
-                f"Near copies: {share:.0%} of the samples or more have another as near as 1% of data "
-                "have a neighbour."
+                f"Near copies: at least {share:.0%} of the samples have another as near as "
+                f"{NEAR:.0%} of data have a neighbour."
             )
         if figures & {"diversity", "diversity_within"}:
             partial.append(

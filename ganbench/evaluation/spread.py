@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor
 
+from ganbench.evaluation.collapse import NEAR
+
 MIN_PAIRS = 50
 """Pairs of one mode under which their mean distance says too little."""
-NEAR = 0.01
-"""Share of data that have a neighbour within the distance at which it would be a near copy."""
 
 
 def mean_distance(features: Tensor) -> float:

@@ -35,7 +35,7 @@ FACTS = [
     "samples or more left modes",
     f"{yardstick.DRAWS} draws of the data themselves",
     f"keeps {collapse.CHANCE:g} standard deviations away",
-    f"as near as {spread.NEAR:.0%} of the data have a neighbour",
+    f"as near as {collapse.NEAR:.0%} of the data have a neighbour",
     f"within {modes.mode_radius(2):g} standard deviations",
     f"within the radius that holds as much of a mode, {modes.HIGH_QUALITY:.1%}",
     f"{watching.ITEMS} training items, {watching.ITEMS} samples",

@@ -104,7 +104,7 @@ def test_limits_keep_six_deviations_from_what_draws_of_the_data_show():
     text = rules.describe(frozenset({"modes", "diversity", "near_copies"}))
     assert "fewer than 70% of those modes" in text
     assert "Low diversity: below 0.4 of the data's" in text
-    assert "Near copies: 80% of the samples" in text
+    assert "Near copies: at least 80% of the samples" in text
     assert "diversity 1.00 ± 0.1" in text
 
 
