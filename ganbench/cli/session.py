@@ -29,7 +29,7 @@ from ganbench.study.outcome import Outcome
 from ganbench.study.places import place_of
 from ganbench.study.results import StudyResults
 from ganbench.study.run_plan import RunPlan, cache_folder
-from ganbench.study.storage import Address
+from ganbench.study.storage import Address, close_storage, open_storage
 from ganbench.study.supervisor import run_study
 
 FAILED = 1
@@ -201,6 +201,9 @@ def _work(
 ) -> Outcome | None:
     """Train what is missing; None if it was interrupted before any trial ran."""
     try:
+        if plan.storage is not None:
+            # First of all: what prepares a study may take long.
+            close_storage(open_storage(Archive(plan.report).journal, plan.storage, monitor.notice))
         return run_study(plan, monitor, fresh, joining)
     except KeyboardInterrupt:
         monitor.close()

@@ -79,6 +79,10 @@ def check_study(
     problems += found
     if not quick:
         problems += _check_steps(raw, setting, problems)
+    if "every" not in (raw.get("evaluation") or {}) and isinstance(setting.get("steps"), int):
+        # A default that fits: a study of few steps is measured at its end.
+        usual = resolved["evaluation"]["every"]
+        resolved["evaluation"]["every"] = max(1, min(usual, setting["steps"]))
     told = [name for name in Study.model_fields if resolved[name] is not None]
     return {name: resolved[name] for name in told}, problems
 

@@ -66,7 +66,7 @@ def _translate(model: type[BaseModel], path: Path, details: ErrorDetails, values
         given = _value_at(values, path[:-1])
         absent = [key for key in known if not isinstance(given, dict) or key not in given]
         near = closest(str(path[-1]), absent) or closest(str(path[-1]), known)
-        hint = f", did you mean {near!r}?" if near else suggest(None, absent or known)
+        hint = f", did you mean {near!r}?" if near else suggest(None, known)
         return Problem(path, f"unknown key{hint}", at_key=True)
     field = field_at(model, path)
     if kind == "missing":

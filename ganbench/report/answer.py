@@ -10,8 +10,8 @@ from ganbench.study.planning import plan
 from ganbench.study.results import StudyResults, label
 from ganbench.study.sequential import Progress, looks_in_words, progress_of, schedule_of
 
-PLURAL = {"helps": "help", "hurts": "hurt", "no effect": "have no effect"}
-SINGULAR = {"no effect": "has no effect"}
+PLURAL = {"helps": "help", "hurts": "hurt", "no effect": "have no effect that matters"}
+SINGULAR = {"no effect": "has no effect that matters"}
 TURNED = {"helps": "hurts", "hurts": "helps"}
 """What an arm's verdict says of what it leaves out."""
 MISSED = {"helps": "worse without", "hurts": "better without"}
@@ -66,6 +66,7 @@ def answer(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[st
         sentences.append(f"{reference} ends with {primary} {ends}{spread}; lower is better.")
     elif baseline.reason:
         sentences.append(f"{reference} {baseline.reason}.")
+    sentences.append(_collapsed(comparisons, reference))
     sentences += [_false_alarm(item, results) for item in comparisons if item.arm in again]
     if results.quick:  # few seeds by design: what they could show is no news of the study
         return " ".join(filter(None, sentences)), ""
@@ -75,6 +76,19 @@ def answer(results: StudyResults, comparisons: Sequence[Comparison]) -> tuple[st
     else:
         strength = looks_in_words(schedule, family, results.alpha)
     return " ".join(filter(None, sentences)), strength
+
+
+def _collapsed(comparisons: Sequence[Comparison], reference: str) -> str:
+    """Say if no trial of the baseline, or none at all, ended with a generator that works."""
+    seen = [item for item in comparisons if item.collapsed.total]
+    lost = [item.collapsed.count + item.diverged.count == item.collapsed.total for item in seen]
+    if not lost or not lost[0] or seen[0] is not comparisons[0]:
+        return ""
+    if all(lost):
+        return (
+            "Every trial ended collapsed or diverged: this says little about generators that work."
+        )
+    return f"{reference} ended collapsed or diverged at every seed."
 
 
 def _false_alarm(item: Comparison, results: StudyResults) -> str:

@@ -69,7 +69,9 @@ def _correlation(pairing: Pairing | None) -> str:
 def _gain(pairing: Pairing | None) -> str:
     if pairing is None or pairing.gain is None:
         return NOTHING
-    return "all" if isinf(pairing.gain) else f"×{pairing.gain:.2g}"
+    if isinf(pairing.gain):
+        return "all"
+    return f"×{pairing.gain:.0f}" if pairing.gain >= 99.5 else f"×{pairing.gain:.2g}"
 
 
 def _rate(rate: Rate) -> str:

@@ -18,10 +18,11 @@ from ganbench.report.words import (
 )
 from ganbench.study.comparison import Comparison
 from ganbench.study.results import StudyResults, label
+from ganbench.study.search import STARTUP
 from ganbench.study.search_result import SearchResult
 
 SAMPLERS = {
-    "tpe": "Optuna's TPE, the first 5 by chance",
+    "tpe": f"Optuna's TPE, the first {STARTUP} by chance",
     "random": "chance",
     "nsga2": "NSGA-II, in generations of 10",
 }
@@ -99,7 +100,9 @@ def tuning_section(
         for width, stacked in ((340, True), (1064, False))
     )
     after = verdict_rows(results, retuned) if retuned else ()
-    told = "" if searches[0].sampler == "random" else ", which these were not, but for the first"
+    one = searches[0]
+    by_chance = one.sampler == "random" or (one.sampler == "tpe" and one.budget <= STARTUP)
+    told = "" if by_chance else ", which these were not, but for the first"
     dashed = f"; the dashed line is the {searches[0].arm}'s" if len(searches) > 1 else ""
     return TuningSection(
         title="As published and retuned" if retuned else "The search",
@@ -157,9 +160,10 @@ def _notes(results: StudyResults, searches: Sequence[SearchResult], two: bool) -
         "Nothing of the tuning seeds enters a verdict: the winner was trained again, on the "
         "study's seeds.",
     ]
-    if one.ahead < one.budget:
+    if 1 < one.ahead < one.budget:
+        unseen = "one" if one.ahead == 2 else str(one.ahead - 1)
         notes.append(
-            f"Each configuration was drawn from the results of all but the last {one.ahead} before "
+            f"Each configuration was drawn from the results of all but the last {unseen} before "
             "it, so that what was tried does not depend on how many workers there were."
         )
     notes += _failed(searches)

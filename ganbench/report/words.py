@@ -212,7 +212,8 @@ def rate(share: Rate) -> str:
 def duration(seconds: float) -> str:
     """Return seconds as a reader would say them."""
     if seconds < 1:
-        return f"{1000 * seconds:.3g} ms"
+        milliseconds = 1000 * seconds
+        return f"{milliseconds:.0f} ms" if milliseconds >= 99.5 else f"{milliseconds:.3g} ms"
     if seconds < 120:
         return f"{seconds:.3g} s"
     minutes = seconds / 60

@@ -14,7 +14,6 @@ from ganbench.config.model import Evaluation
 from ganbench.evaluation.collapse import Finding, Measurement, Seen
 from ganbench.evaluation.early import warnings_of
 from ganbench.plugin import TrainedDiscriminator
-from ganbench.study.bucket import FilesError
 from ganbench.study.files import Files
 from ganbench.study.provenance import provenance
 from ganbench.study.records import Ending
@@ -25,6 +24,8 @@ SLICE_SECONDS = 0.2
 """How long training goes on before the worker looks up: progress, a request to stop."""
 CHECKPOINT_SECONDS = 30.0
 """What a killed worker may lose at most, evaluations aside."""
+READS, READ_SECONDS = 5, 1.0
+"""So often, so far apart, a checkpoint on a folder is asked for: a shared disk may stumble."""
 TRAINED = "trained"
 """Before the figures of a generator as it was trained, where other weights are sampled from."""
 
@@ -99,25 +100,36 @@ class Checkpoint:
 
         Raises
         ------
-        FilesError
+        GanbenchError
             If a store stays away: the checkpoint may be worth hours.
         """
         trial = build()
+        content = self._read()
+        if content is None:
+            return trial, Measured([])
         try:
-            content = self._files.read(self._path)
-            if content is None:
-                return trial, Measured([])
             extra = checkpoint.load(trial, content)
             if extra["fingerprint"] == self._fingerprint:
                 points = [EvaluationPoint.read(point) for point in extra["points"]]
                 return trial, Measured(points, extra["seconds"])
-        except FilesError:
-            raise
         except Exception as error:
             # Whatever is wrong with it, it saved time and no more: start over.
             self._warn(f"{self._shown}: not usable, the trial starts over: {error}")
         self.discard()
         return build(), Measured([])
+
+    def _read(self) -> bytes | None:
+        """Return what stands there, None for nothing; a disk may be away for a moment."""
+        for left in reversed(range(READS)):
+            try:
+                return self._files.read(self._path)
+            except OSError as error:
+                if left:
+                    time.sleep(READ_SECONDS)
+                else:
+                    why = error.strerror or error
+                    self._warn(f"{self._shown}: cannot be read, the trial starts over: {why}")
+        return None
 
     def save(self, trial: Trial, measured: Measured) -> None:
         """Write the state; if that fails, the previous one stays and training goes on."""

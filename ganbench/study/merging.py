@@ -160,6 +160,7 @@ def joined(here: Header, there: Header, source: Path) -> Header:
 def _copy(storage: BaseStorage, header: Header, there: _Source) -> Merged:
     here = read_records(storage, header.ledger)
     known = {record.address: record for record in here if record.state in ANSWERS}
+    before = set(known)
     studies = {record.study for record in here if record.state != TrialState.WAITING}
     copied = left = 0
     conflicts: list[str] = []
@@ -177,7 +178,8 @@ def _copy(storage: BaseStorage, header: Header, there: _Source) -> Merged:
                 copied += 1
         else:
             left += record.state in ANSWERS
-    return Merged(copied, len(answers) - copied - left, tuple(conflicts), left)
+    there_already = len(before & {record.address for record in answers})
+    return Merged(copied, there_already, tuple(conflicts), left)
 
 
 def _copy_of(trial: FrozenTrial) -> FrozenTrial:

@@ -39,8 +39,12 @@ def job_of(plan: RunPlan, prepared: Prepared, searches: Searches, definition: De
 
 
 def overview_of(plan: RunPlan, arms: Sequence[Arm], progress: Progress, workers: int) -> Overview:
-    """Return what a monitor shows of a study at its start."""
+    """Return what a monitor shows of a study at its start.
+
+    Arms that are retuned are arms in another reading, a family of its own.
+    """
     study = plan.study
+    arms = [arm for arm in arms if not arm.retuned]
     return Overview(
         name=study.name,
         question=study.question,
