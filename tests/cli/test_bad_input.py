@@ -158,3 +158,12 @@ def test_weights_with_another_hash(refused, tmp_path):
     assert "there is no file of weights none.pth" in refused(
         "evaluation.extractor={name: inception, weights: none.pth}"
     )
+
+
+def test_a_storage_that_cannot_be_reached_is_told_before_the_data_are_looked_at(
+    refused, monkeypatch
+):
+    monkeypatch.setenv("GANBENCH_STORAGE", "postgresql+psycopg://me@127.0.0.1:1/studies")
+    told = refused("dataset.fault=size")
+    assert "127.0.0.1:1/studies" in told
+    assert "images are" not in told

@@ -53,6 +53,11 @@ def test_an_empty_section_is_as_good_as_none(load):
     assert load(text).study.evaluation.every == 100
 
 
+def test_the_default_between_evaluations_fits_a_study_of_few_steps(load):
+    text = "name: a\nquestion: b\ndataset: squares\nbaseline: {architecture: conv, steps: 20}\n"
+    assert load(text).study.evaluation.every == 20
+
+
 @pytest.mark.parametrize(
     ("text", "seeds"),
     [

@@ -9,6 +9,7 @@ import yaml
 from PIL import Image
 from synthetic_study import build_study
 
+from ganbench.report.answer import answer
 from ganbench.report.content import how_steps_were_taken
 from ganbench.report.forest import ForestRow, Scale, forest_plot
 from ganbench.report.listing import flattened, study_lines
@@ -76,6 +77,31 @@ def test_numbers_keep_three_digits_and_p_values_three_decimals():
         "7 min",
         "2.5 h",
     ]
+
+
+def test_just_under_a_second_is_told_without_an_exponent():
+    assert duration(0.9996) == "1000 ms"
+    assert duration(0.0148) == "14.8 ms"
+
+
+def test_a_study_in_which_nothing_works_says_so(tmp_path):
+    results = build_study(tmp_path, seeds=2, arms=2)
+
+    def told(states):
+        trials = tuple(
+            replace(t, evaluations=(*t.evaluations[:-1], replace(last, health=states[t.arm])))
+            for t in results.trials
+            if (last := t.evaluations[-1])
+        )
+        made = replace(results, trials=trials)
+        return answer(made, compare(made))[0]
+
+    first, second, *_ = (arm.name for arm in results.arms)
+    everything = dict.fromkeys((arm.name for arm in results.arms), "total collapse")
+    assert "Every trial ended collapsed or diverged" in told(everything)
+    baseline = told({**everything, second: "healthy"})
+    assert f"The {first} ended collapsed or diverged at every seed." in baseline
+    assert "ended collapsed" not in told({**everything, first: "healthy"})
 
 
 def test_deviations_keep_two_digits():

@@ -1,6 +1,7 @@
 import errno
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -159,6 +160,30 @@ def test_a_trial_stopped_at_every_turn_ends_as_one_never_stopped(build, tmp_path
         turns += 1
     assert turns == 11
     assert untimed(ending) == untimed(whole)
+
+
+@pytest.mark.parametrize("failures", [1, 1000])
+def test_a_disk_that_stumbles_is_asked_again_and_no_checkpoint_is_deleted(
+    build, tmp_path, monkeypatch, failures
+):
+    warnings = []
+    kept = kept_in(tmp_path, warnings)
+    assert train(build, kept, Listener(stop_after=3)) is None
+    (file,) = tmp_path.glob("*.pt")
+    left, read = [failures], Path.read_bytes
+
+    def stumble(path):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", stumble)
+    monkeypatch.setattr(attempt_module, "READ_SECONDS", 0.0)
+    trial, _ = kept.restore(build)
+    assert file.exists()
+    assert bool(trial.step) == (failures == 1)
+    assert len(warnings) == (failures > 1)
 
 
 def test_warnings_are_recorded_with_the_evaluation_at_which_they_stand(

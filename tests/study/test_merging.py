@@ -184,6 +184,15 @@ def test_another_study_is_refused_and_nothing_copied(folder, settings, told):
     assert figures(into) == {("baseline", 0): [0.0]}
 
 
+def test_what_a_ledger_holds_twice_is_not_told_as_there_already(folder, tmp_path):
+    source = folder("source", (0, 1))
+    # The study with an arm more is another one to Optuna, which takes over what is known.
+    extended = Definition("study", ("baseline", "more"), {}, (0, 1))
+    Ledger(Archive(source).folder, extended).queue(cells(("baseline",), (0, 1)))
+    assert (merge(tmp_path / "new", source).copied, merge(tmp_path / "new", source).there) == (2, 2)
+    assert merge(tmp_path / "newer", source).there == 0
+
+
 def test_what_holds_no_ledger_is_refused(folder, tmp_path):
     with pytest.raises(GanbenchError, match="holds no ledger"):
         merge(folder("into", (0,)), tmp_path / "nowhere")
