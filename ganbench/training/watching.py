@@ -69,7 +69,7 @@ def best_accuracy(real: Tensor, fake: Tensor) -> float:
     ----------
     real, fake : Tensor, shapes (n, 1) and (m, 1)
     """
-    both = torch.cat([real, fake]).detach().flatten().double().cpu()
+    both = torch.cat([real, fake]).detach().flatten().cpu().double()
     steps = torch.ones_like(both)
     steps[: len(real)] /= -len(real)
     steps[len(real) :] /= len(fake)
@@ -95,7 +95,7 @@ def share_overfitted(training: Tensor, held_out: Tensor, fake: Tensor) -> float 
         None where training items and fakes are not ``OPINION`` standard errors apart: then
         there is nothing to measure it by.
     """
-    logits = [given.detach().double().flatten() for given in (training, held_out, fake)]
+    logits = [given.detach().cpu().double().flatten() for given in (training, held_out, fake)]
     mine, kept, made = (float(given.mean()) for given in logits)
     error = sum(float(given.var()) / len(given) for given in (logits[0], logits[2])) ** 0.5
     if not mine - made > OPINION * error:
@@ -108,8 +108,9 @@ def _gradient(trial: Trial, fake: Tensor, real: Tensor, params: Sequence[Tensor]
     targets = torch.full_like(fake, objective.generator_target)
     loss = objective.generator_loss(fake, targets, real if objective.generator_needs_real else None)
     found = torch.autograd.grad(loss, params, allow_unused=True, materialize_grads=True)
+    norms = torch.stack([torch.linalg.vector_norm(part.float()) for part in found])
     count = sum(parameter.numel() for parameter in params)
-    return float((sum(part.double().square().sum() for part in found) / count) ** 0.5)
+    return float(norms.cpu().double().square().sum() / count) ** 0.5
 
 
 def _spread(count: int, most: int, device: torch.device) -> Tensor:
