@@ -110,7 +110,7 @@ def _gradient(trial: Trial, fake: Tensor, real: Tensor, params: Sequence[Tensor]
     found = torch.autograd.grad(loss, params, allow_unused=True, materialize_grads=True)
     norms = torch.stack([torch.linalg.vector_norm(part.float()) for part in found])
     count = sum(parameter.numel() for parameter in params)
-    return float(norms.cpu().double().square().sum() / count) ** 0.5
+    return float((norms.cpu().double().square().sum() / count).sqrt())
 
 
 def _spread(count: int, most: int, device: torch.device) -> Tensor:
