@@ -122,6 +122,8 @@ def _check(check: Check, width: int, note: str) -> list[Text]:
 
 def _values(check: Check) -> str:
     shown = [number(value) for value in check.values]
+    if check.outcome == "skipped":
+        return "left out"
     if check.group == "real against real":
         return f"{shown[0]}, draws from {shown[1]} to {shown[2]}"
     return ARROW.join(shown)

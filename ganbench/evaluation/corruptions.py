@@ -26,6 +26,9 @@ NEAR_ZERO = frozenset(
     }
 )
 """Figures that are about 0 of real data."""
+AT_THE_END = frozenset({"precision", "density"})
+"""Figures that weak damage may better, since samples that are more alike lie in more balls of the
+data: only the strongest must worsen them."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,9 @@ class Corruption:
     strengths : tuple of float, weakest first
     unit : str
         What a strength is, for the reader.
-    apply : callable (held_out, count, strength) -> Tensor
-        Returns about ``count`` damaged items, made of held-out real data.
+    apply : callable (held_out, count, strength, reference) -> Tensor
+        Returns about ``count`` damaged items, made of held-out real data; the reference is what
+        a generator would have seen.
     worsens : mapping of str to {"rises", "falls"}
         The figures that must get worse with every strength.
     applies : callable (data) -> str or None
@@ -49,12 +53,12 @@ class Corruption:
     name: str
     strengths: tuple[float, ...]
     unit: str
-    apply: Callable[[Data, int, float], Tensor]
+    apply: Callable[[Data, int, float, Data], Tensor]
     worsens: Mapping[str, Worse]
     applies: Callable[[Data], str | None]
 
 
-def drop_classes(data: Data, count: int, share: float) -> Tensor:
+def drop_classes(data: Data, count: int, share: float, reference: Data) -> Tensor:
     """Return items of all but a share of the classes, at least one of which is left out."""
     if data.labels is None:
         raise ValueError("there are no classes to drop")
@@ -63,7 +67,7 @@ def drop_classes(data: Data, count: int, share: float) -> Tensor:
     return data.items[data.labels >= dropped][:count]
 
 
-def blur(data: Data, count: int, deviation: float) -> Tensor:
+def blur(data: Data, count: int, deviation: float, reference: Data) -> Tensor:
     """Return images under a Gaussian filter; its deviation is a share of their side."""
     from torchvision.transforms.v2 import functional  # takes a second to import
 
@@ -75,7 +79,7 @@ def blur(data: Data, count: int, deviation: float) -> Tensor:
     return blurred
 
 
-def add_noise(data: Data, count: int, deviation: float) -> Tensor:
+def add_noise(data: Data, count: int, deviation: float, reference: Data) -> Tensor:
     """Return items with Gaussian noise; its deviation is a share of the range, or of the spread.
 
     The range of images is 255 grey levels, to which sums are clamped; the spread of points is
@@ -88,18 +92,24 @@ def add_noise(data: Data, count: int, deviation: float) -> Tensor:
     return (items + 255 * deviation * noise).round().clamp(0, 255).to(torch.uint8)
 
 
-def duplicate(data: Data, count: int, share: float) -> Tensor:
+def duplicate(data: Data, count: int, share: float, reference: Data) -> Tensor:
     """Return copies of a few items: all but a share of the items are copies."""
     few = data.items[: max(1, round(count * (1 - share)))]
     return few[torch.arange(count) % len(few)]
 
 
-def add_grid(data: Data, count: int, amplitude: float) -> Tensor:
+def add_grid(data: Data, count: int, amplitude: float, reference: Data) -> Tensor:
     """Return images with a checkerboard of single pixels on them; its amplitude in grey levels."""
     items = data.items[:count]
     rows, columns = (torch.arange(side)[:, None] for side in items.shape[-2:])
     grid = 1 - 2 * ((rows + columns.T) % 2)
     return (items + amplitude * grid).round().clamp(0, 255).to(torch.uint8)
+
+
+def memorise(data: Data, count: int, share: float, reference: Data) -> Tensor:
+    """Return items of which a share are the reference's own."""
+    copied = round(share * count)
+    return torch.cat([reference.items[:copied], data.items[: count - copied]])
 
 
 def _needs_classes(data: Data) -> str | None:
@@ -200,7 +210,18 @@ CORRUPTIONS = (
             "coverage": FALLS,
             "diversity": FALLS,
             "vendi": FALLS,
+            "duplicates": RISES,
+            "exact_duplicates": RISES,
+            "support_least": FALLS,
         },
+        _always,
+    ),
+    Corruption(
+        "memorised",
+        (0.25, 0.5, 1.0),
+        "share of the samples that are the reference's own items",
+        memorise,
+        {"authenticity": FALLS, "copied": RISES, "copying": RISES},
         _always,
     ),
 )

@@ -7,7 +7,9 @@ from importlib import metadata
 import pytest
 from click.testing import CliRunner
 
+from ganbench.cli.doctor_report import print_selftest, print_summary
 from ganbench.cli.main import cli
+from ganbench.evaluation.testbench import Check, SelfTest
 from ganbench.plugin import GanbenchError
 from ganbench.study import installation
 
@@ -155,6 +157,28 @@ def test_what_a_study_needs_is_looked_at_with_its_parameters(surroundings):
 def test_a_users_mistake_is_an_error_of_the_users(arguments, message):
     with pytest.raises(GanbenchError, match=message):
         doctor(*arguments)
+
+
+def test_what_is_left_out_and_what_is_wrong_are_shown_with_the_reason(capsys):
+    checks = (
+        Check("metrics", "greedy", "skipped", text="needs 100000 samples"),
+        Check("real against real", "kl", "skipped", text="so few samples of 1,000 modes"),
+        Check("real against real", "fid", "ok", (0.5, 0.4, 0.6), "near zero"),
+        Check("noise", "fid", "wrong", (1.0, 0.5), "it rises with each strength", "rises"),
+        Check("blur", "", "skipped", text="these data are points"),
+    )
+    found = SelfTest("made up", "none", 10, 10, 4, ("fid",), checks, ("spare",))
+    known = Check("known", "fid", "skipped", text="needs a GPU")
+    print_selftest(found, known)
+    print_summary([], found, known)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "– greedy left out" in text
+    assert "– kl left out so few samples" in text
+    assert "✓ fid 0.500, draws from 0.400 to 0.600" in text
+    assert "✗ fid ↑ 1 → 0.500 it rises with each strength" in text
+    assert "blur these data are points – not applicable" in text
+    assert "nothing is expected of: spare" in text
+    assert "1 of 2 checks of the metrics passed" in text
 
 
 def test_the_metrics_are_tested_and_shown(surroundings):
