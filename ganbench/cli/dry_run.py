@@ -173,8 +173,12 @@ def combined_lines(study: Study, arms: Sequence[Arm]) -> list[str]:
     alpha = study.evaluation.judgement.alpha
     able = plan_seeds(seeds, mains, alpha)
     needed = "no number of seeds can" if able.seeds_needed is None else f"{able.seeds_needed} can"
-    said = "can" if able.can_conclude else f"cannot; {needed}"
-    lines = [f"the {mains} main effects, a family of their own: so many seeds {said} show them"]
+    shown = f"show the {count(mains, 'main effect')}, a family of their own"
+    lines = [
+        f"{count(seeds, 'seed')} can {shown}"
+        if able.can_conclude
+        else f"{count(seeds, 'seed')} cannot {shown}; {needed}"
+    ]
     if kind == "factorial":
         return lines
     cells = [tuple(arm.cell.values()) for arm in arms if arm.cell]

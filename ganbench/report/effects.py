@@ -176,7 +176,7 @@ def _basis_head(kind: str) -> tuple[str, ...]:
 def _basis(item: FactorEffect, kind: str) -> tuple[str, ...]:
     seeds = str(len(item.effect.differences)) if item.effect else "0"
     if kind == "fractional":
-        return seeds, alias_text(item.aliases) or "none of two"
+        return seeds, alias_text(item.aliases) or "no interaction of two"
     return (seeds, f"{item.sets} of {item.wanted}") if kind == "factorial" else (seeds,)
 
 

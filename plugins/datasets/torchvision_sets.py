@@ -142,8 +142,8 @@ class _TorchvisionSet(Dataset):
             f"the data set {self.name!r} wants these files in {folder}\n"
             + "".join(f"  {name}\n" for name in self.missing(folder))
             + f"and {reason}\n"
-            f"Put them there (or, as published, the archives in {self.archives(root)}), or set "
-            f"GANBENCH_DATA to the folder that holds {self.folder}."
+            f"Put them there (or, as published, the archives in {self.archives(root)}), or give "
+            f"--data-root, or GANBENCH_DATA, the folder that holds {self.folder}."
         ) from None
 
     def _damaged(self, folder: Path, error: Exception) -> DataError:
