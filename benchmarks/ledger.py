@@ -35,7 +35,7 @@ from ganbench.study.records import Cell, failures
 from ganbench.study.supervisor import WINDOW
 
 MARKS = (100, 1_000, 10_000)
-EACH, LEAST = 10, 40
+EACH, LEAST = 10, 20
 """Trials of a process, and of all together at least, at each size and pace."""
 TRIAL_SECONDS = 60
 """Of the trial whose share is told."""
