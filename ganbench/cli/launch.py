@@ -1,7 +1,7 @@
 """``ganbench launch``: start a study's workers elsewhere, and follow them."""
 
 import sys
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,7 +33,7 @@ Exit codes: 0 done, 1 not done, or some trials failed, 2 an error of yours, 130 
 
 @click.command("launch", epilog=EXAMPLES)
 @click.argument("study")
-@options.storage
+@options.shared_storage
 @click.option(
     "--launcher", required=True, metavar="NAME|FILE", help="A launcher, or a YAML file of one."
 )
@@ -58,37 +58,15 @@ Exit codes: 0 done, 1 not done, or some trials failed, 2 an error of yours, 130 
     show_default=True,
     help="Worker processes of each.",
 )
-@options.sets
-@options.plugins
-@options.quick
-@options.device
-@options.out
-@options.data_root
-@options.files
-@options.stall
-@click.option(
-    "--replace",
-    is_flag=True,
-    help="Replace a finished report that has arms, settings or seeds which this study has not.",
-)
-@options.yes
+@options.of_a_study
+@options.replace
 def command(
-    study: str,
     storage: str | None,
     launcher: str,
     launcher_sets: tuple[str, ...],
     count: int,
-    workers: int,
-    sets: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    quick: bool,
-    device: str,
-    out: Path | None,
-    data_root: Path | None,
-    files: str | None,
-    stall: float,
     replace: bool,
-    yes: bool,
+    **given: Any,
 ) -> None:
     """Start COUNT workers of STUDY through a launcher, and follow them to the report.
 
@@ -103,18 +81,5 @@ def command(
     from ganbench.cli.launching import launch_study
     from ganbench.cli.session import Options
 
-    wanted = Options(
-        study=study,
-        sets=sets,
-        plugins=plugins,
-        quick=quick,
-        device=device,
-        workers=workers,
-        out=out,
-        data_root=data_root,
-        yes=yes,
-        storage=storage,
-        files=files,
-        stall=stall,
-    )
+    wanted = Options(storage=storage, **given)
     sys.exit(launch_study(wanted, launcher, launcher_sets, count, replace))

@@ -1,6 +1,8 @@
 """The options that several commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,13 +42,20 @@ data_root = click.option(
     help="Where data sets are kept.  [default: $GANBENCH_DATA, or the user's cache]",
 )
 
-storage = click.option(
-    "--storage",
-    metavar="URL",
-    envvar="GANBENCH_STORAGE",
-    help="A database that machines share: postgresql+psycopg://USER@HOST/DATABASE.  "
-    "[default: $GANBENCH_STORAGE, or a file in the report's folder]",
-)
+
+def _storage(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--storage",
+        metavar="URL",
+        envvar="GANBENCH_STORAGE",
+        help="A database that machines share: postgresql+psycopg://USER@HOST/DATABASE.  "
+        f"[default: {default}]",
+    )
+
+
+storage = _storage("$GANBENCH_STORAGE, or a file in the report's folder")
+
+shared_storage = _storage("$GANBENCH_STORAGE")
 
 files = click.option(
     "--files",
@@ -64,6 +73,12 @@ stall = click.option(
     help="End a worker that showed no sign of life for so long; another goes on. 0: never.",
 )
 
+replace = click.option(
+    "--replace",
+    is_flag=True,
+    help="Replace a finished report that has arms, settings or seeds which this study has not.",
+)
+
 yes = click.option("--yes", is_flag=True, help="Run more than 1,000 trials without asking.")
 
 plugins = click.option(
@@ -74,3 +89,15 @@ plugins = click.option(
     type=click.Path(path_type=Path),
     help="Load a plugin file. Repeatable.",
 )
+
+_OF_A_STUDY = (sets, plugins, quick, device, out, data_root, files, stall, yes)
+
+
+def of_a_study(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what is trained, on what, and where its report and files go.
+
+    Their names are those of ``ganbench.cli.session.Options``.
+    """
+    for option in reversed(_OF_A_STUDY):
+        command = option(command)
+    return command

@@ -1,7 +1,7 @@
 """``ganbench run``: train what is missing of a study, and write its report."""
 
 import sys
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,9 +31,6 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
 
 @click.command("run", epilog=EXAMPLES)
 @click.argument("study")
-@options.sets
-@options.plugins
-@options.quick
 @click.option("--dry-run", is_flag=True, help="Show arms, time and what the seeds can show.")
 @click.option(
     "--trace-hooks",
@@ -45,38 +42,18 @@ Exit codes: 0 done, 1 some trials failed, 2 an error of yours, 130 interrupted.
     is_flag=True,
     help="Show where the time of a step goes in each arm, and write traces; train no more.",
 )
-@options.device
+@options.of_a_study
 @options.workers
-@options.out
-@options.data_root
 @options.storage
-@options.files
-@options.stall
 @click.option("--fresh", is_flag=True, help="Delete what an earlier run left in the folder.")
-@click.option(
-    "--replace",
-    is_flag=True,
-    help="Replace a finished report that has arms, settings or seeds which this study has not.",
-)
-@options.yes
+@options.replace
 def command(
-    study: str,
-    sets: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    quick: bool,
     dry_run: bool,
     trace_hooks: bool,
     profile: bool,
-    device: str,
-    workers: int | None,
-    out: Path | None,
-    data_root: Path | None,
-    storage: str | None,
-    files: str | None,
-    stall: float,
     fresh: bool,
     replace: bool,
-    yes: bool,
+    **given: Any,
 ) -> None:
     """Train every arm of STUDY at every seed, measure it, and write a report.
 
@@ -86,21 +63,8 @@ def command(
     # Late, so that --help needs neither torch nor optuna.
     from ganbench.cli.session import Options, make_plan, run
 
-    given = Options(
-        study=study,
-        sets=sets,
-        plugins=plugins,
-        quick=quick,
-        device=device,
-        workers=workers,
-        out=out,
-        data_root=data_root,
-        storage=storage,
-        files=files,
-        stall=stall,
-        yes=yes,
-    )
-    if fresh and storage is not None:
+    wanted = Options(**given)
+    if fresh and wanted.storage is not None:
         raise click.UsageError(
             "--fresh would delete what other machines work on; give the study another name with "
             "--set name=NAME, or delete its Optuna studies with optuna delete-study"
@@ -109,14 +73,14 @@ def command(
         from ganbench.cli.dry_run import show_plan
         from ganbench.cli.size import show_size
 
-        show_plan(make_plan(given, show_size), fresh or replace)
+        show_plan(make_plan(wanted, show_size), fresh or replace)
         return
     if trace_hooks:
         from ganbench.cli.trace import show_trace
 
-        sys.exit(show_trace(make_plan(given)))
+        sys.exit(show_trace(make_plan(wanted)))
     if profile:
         from ganbench.cli.profile import show_profiles
 
-        sys.exit(show_profiles(make_plan(given)))
-    sys.exit(run(make_plan(given), fresh, replace))
+        sys.exit(show_profiles(make_plan(wanted)))
+    sys.exit(run(make_plan(wanted), fresh, replace))

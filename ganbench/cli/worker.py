@@ -1,7 +1,7 @@
 """``ganbench worker``: help with a study that stands on a shared storage."""
 
 import sys
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,31 +23,10 @@ Exit codes: 0 nothing is left to claim, 1 some trials failed here, 2 an error of
 
 @click.command("worker", epilog=EXAMPLES)
 @click.argument("study")
-@options.sets
-@options.plugins
-@options.quick
-@options.device
+@options.of_a_study
 @options.workers
-@options.out
-@options.data_root
-@options.storage
-@options.files
-@options.stall
-@options.yes
-def command(
-    study: str,
-    sets: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    quick: bool,
-    device: str,
-    workers: int | None,
-    out: Path | None,
-    data_root: Path | None,
-    storage: str | None,
-    files: str | None,
-    stall: float,
-    yes: bool,
-) -> None:
+@options.shared_storage
+def command(storage: str | None, **given: Any) -> None:
     """Train trials of STUDY, beside other machines, until nothing is left to claim.
 
     The trials stand in the database at --storage. No report is written.
@@ -60,19 +39,4 @@ def command(
     # Late, so that --help needs neither torch nor optuna.
     from ganbench.cli.session import Options, join, make_plan
 
-    given = Options(
-        study=study,
-        sets=sets,
-        plugins=plugins,
-        quick=quick,
-        device=device,
-        workers=workers,
-        out=out,
-        data_root=data_root,
-        yes=yes,
-        storage=storage,
-        files=files,
-        stall=stall,
-        joining=True,
-    )
-    sys.exit(join(make_plan(given)))
+    sys.exit(join(make_plan(Options(storage=storage, joining=True, **given))))

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState
 
 from ganbench.config.differences import differing_settings
 from ganbench.plugin import GanbenchError
@@ -172,7 +172,7 @@ def _copy(storage: BaseStorage, header: Header, there: _Source) -> Merged:
         elif record.index is None or record.study not in studies:
             # A search goes on from its own trials: two of one name are not mixed.
             study = _study(storage, record.study, there)
-            storage.create_new_trial(study, _copy_of(record.trial))
+            storage.create_new_trial(study, record.trial)
             if record.state in ANSWERS:
                 known[record.address] = record
                 copied += 1
@@ -180,20 +180,6 @@ def _copy(storage: BaseStorage, header: Header, there: _Source) -> Merged:
             left += record.state in ANSWERS
     there_already = len(before & {record.address for record in answers})
     return Merged(copied, there_already, tuple(conflicts), left)
-
-
-def _copy_of(trial: FrozenTrial) -> FrozenTrial:
-    copy = create_trial(
-        state=trial.state,
-        values=trial.values,
-        params=trial.params,
-        distributions=trial.distributions,
-        user_attrs=trial.user_attrs,
-        system_attrs=trial.system_attrs,
-        intermediate_values=trial.intermediate_values,
-    )
-    copy.datetime_start, copy.datetime_complete = trial.datetime_start, trial.datetime_complete
-    return copy
 
 
 def _study(storage: BaseStorage, name: str, there: _Source) -> int:

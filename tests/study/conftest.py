@@ -4,6 +4,9 @@ import os
 
 import pytest
 import torch
+from searching_studies import SEARCH, Play, objective, study_of
+
+from ganbench.plugin import Host
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +60,21 @@ def own_torch():
     yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(strict)
+
+
+@pytest.fixture(scope="session")
+def shipped_host():
+    """A host with the plugins that come with ganbench."""
+    return Host()
+
+
+@pytest.fixture
+def play(tmp_path, shipped_host):
+    """Make a search of a study that trains nothing, to be played through."""
+    made = iter(range(100))
+
+    def play(objective=objective, **changes):
+        study = study_of(shipped_host, design={**SEARCH, **changes})
+        return Play(tmp_path / str(next(made)), study, shipped_host, objective)
+
+    return play

@@ -87,6 +87,11 @@ class Play:
             ended += 1
         return ended
 
+    def settled(self):
+        """Return the arm that the search came to."""
+        (arm,), _ = self.searches.settled(self.searches.arms, self.ledger.records())
+        return arm
+
     def tried(self):
         """Return each configuration's parameters, in order."""
         from ganbench.study.search import tried
