@@ -4,16 +4,17 @@ How to use: on by default where the study's data have classes.
 
 Parameters: ``samples``, out of how many latents the classes are gathered.
 
-Technical details and trade-offs: the study's classifier labels the samples of the first latents
-of every evaluation. Of every second one of them, the latents whose samples it takes for class A
-are averaged to mean A; likewise B. Then, for latents *a* of class A among the others, which are in
-no mean, G is given ``a − mean A + mean B``. If what makes an A or a B is a direction, and the rest
+Technical details and trade-offs: the study's classifier labels the samples of the first latents of
+every evaluation. Of every second one of them, the latents whose samples it takes for class A are
+averaged to mean A; likewise B. Then, for latents *a* of class A among the others, which are in no
+mean, G is given ``a − mean A + mean B``. If what makes an A or a B is a direction, and the rest
 (slant, stroke, colour) lies along others, the result is a B in a's manner. The caption counts how
-often it is a B to the classifier. The paper averaged three latents of a concept, chosen by eye,
-and added and subtracted the averages; here classes stand for concepts, since they can be checked,
-and *a* is a single latent, so that what is kept can be seen. Categories of a code are brought back
-to one, and uniform noise into its cube. Classes are taken in pairs, in their order: 0 and 1, 2 and
-3. Left out where fewer than two classes have latents enough, which is a collapse in itself.
+often it is a B to the classifier, and what part of all samples is one anyway. The paper averaged
+three latents of a concept, chosen by eye, and added and subtracted the averages; here classes stand
+for concepts, since they can be checked, and *a* is a single latent, so that what is kept can be
+seen. Categories of a code are brought back to one, and uniform noise into its cube. Classes are
+taken in pairs, in their order: 0 and 1, 2 and 3. Left out where fewer than two classes have latents
+enough, which is a collapse in itself.
 
 Attribution: Radford, Metz and Chintala, 2016, section 6.3.2.
 """
@@ -85,7 +86,7 @@ class Arithmetic(Inspection):
             raise NothingToShowError(
                 f"of {count} samples, fewer than two classes have {2 * SHOWN} or more"
             )
-        rows, hits, tried = [], 0, 0
+        rows, hits, tried, anyway = [], 0, 0, 0.0
         for first, last in pairs:
             moved = {
                 pair: as_drawn(
@@ -95,6 +96,7 @@ class Arithmetic(Inspection):
             }
             hits += int((_labels(ctx, moved) == last).sum())
             tried += len(held[first])
+            anyway += len(held[first]) * float((labels == last).float().mean())
             shown = [
                 *({pair: z[None] for pair, z in means[each].items()} for each in (first, last)),
                 *(
@@ -110,7 +112,7 @@ class Arithmetic(Inspection):
             rows.append(images_of(ctx.sampler, joined))
         caption = (
             f"Of {tried} latents of a class A that were moved, {hits / tried:.0%} became class B; "
-            f"of latents drawn anew, about {1 / len(classes):.0%} would be."
+            f"of latents that nobody moved, {anyway / tried:.0%} are."
         )
         picture = Picture(
             torch.stack(rows),

@@ -153,7 +153,7 @@ def _picture(
         f"{caption} Channels of the feature map {name!r}.",
         row_labels=tuple(f"channel {channel + 1}" for channel in live),
         column_labels=tuple(
-            text for place in range(len(rows[0]) // 2) for text in (ORDINALS[place], "")
+            text for place in range(len(rows[0]) // 2) for text in (ORDINALS[place], "pixels")
         ),
     )
 

@@ -8,10 +8,11 @@ Technical details and trade-offs: Euclidean distances in the features of the stu
 from samples to the data, all of them, or a fixed draw where their features take more than 128
 MiB (the caption says so). Shown are the samples that lie nearest to a training image, the
 likeliest copies, and then the first samples, which nobody chose. Beside the distances stands how
-far training images lie from *their* nearest: a generator that makes new images has distances like
-those, one that copies has distances near 0. In the classifier's features an image is near another
-one that says the same to it, whatever the pixels: look at the images before you believe a number.
-This shows; a test of memorisation is a metric's.
+far training images lie from *their* nearest, in the median and at the nearest hundredth: a
+generator that makes new images has distances like those, one that copies has distances near 0. In
+the classifier's features an image is near another one that says the same to it, whatever the
+pixels: look at the images before you believe a number. This shows; a test of memorisation is a
+metric's.
 
 Attribution: neighbours in pixels, to rule out copies: Goodfellow et al., 2014, figure 2; in
 features: Brock, Donahue and Simonyan, 2019, appendix A.
@@ -76,8 +77,8 @@ class Neighbours(Inspection):
         "the extractor's features. If the generator makes images of its own, the neighbours are "
         "images of the same kind, but never the same. A copy stands beside itself: sample and "
         "nearest image agree to the last detail, and their distance, the row's label, is far "
-        "below what training images keep from each other. The first rows are the samples that "
-        "lie nearest to any training image, where copies would show first."
+        "below what nearly all training images keep from each other. The first rows are the "
+        "samples that lie nearest to any training image, where copies would show first."
     )
 
     class Parameters(InspectionParameters):
@@ -104,8 +105,9 @@ class Neighbours(Inspection):
             f"The {ROWS} of {len(images)} samples that lie nearest to a training image, then the "
             f"first {len(others)} of the others, among {among} training images. Row labels: "
             f"distance to the nearest; its median over the samples is "
-            f"{distances[:, 0].median():.3g}, and a training image's own nearest lies at "
-            f"{usual[:, 1].median():.3g}."
+            f"{distances[:, 0].median():.3g}. Of training images, half have another within "
+            f"{usual[:, 1].quantile(0.5):.3g}, and one in a hundred within "
+            f"{usual[:, 1].quantile(0.01):.3g}."
         )
         picture = Picture(
             torch.cat([images[shown][:, None], beside], 1),

@@ -121,6 +121,13 @@ class TestArithmetic:
         assert torch.allclose(found[3::2], held[:3] - low + high, atol=1e-5)
         assert f"Of {len(held)} latents of a class A that were moved, 100%" in picture.caption
 
+    def test_the_share_of_class_b_to_compare_with_is_that_of_the_generator(self):
+        # Of 200 samples, every tenth is of the first class: nine in ten are of the second anyway.
+        draws = torch.ones(200, 3)
+        draws[torch.arange(200) // 2 % 10 == 0, 0] = -1
+        picture = drawn("arithmetic", self.ctx(draws), samples=200)["moved"]
+        assert picture.caption.endswith("of latents that nobody moved, 90% are.")
+
     def test_classes_too_rare_to_average_are_told(self):
         draws = torch.ones(100, 3)
         draws[:5, 0] = -1
@@ -158,7 +165,8 @@ class TestGuidedBackpropagation:
         image, response = pictures["trained"].images[0, :2, 0]
         assert torch.equal(image, items[7, 0].float() / 127.5 - 1)
         assert response.tolist() == [[0, 0, 0], [1, -1, 0], [1, 1, 0]]
-        assert pictures["trained"].column_labels == ("1st", "", "2nd", "", "3rd", "")
+        labels = ("1st", "pixels", "2nd", "pixels", "3rd", "pixels")
+        assert pictures["trained"].column_labels == labels
 
     def test_the_network_that_it_was_given_keeps_its_layers(self):
         network = self.network()
@@ -224,3 +232,16 @@ class TestNeighbours:
         assert float(picture.row_labels[0]) < 1e-3 < 10 < float(picture.row_labels[1])
         assert torch.allclose(picture.images[4, 0].flatten(), made[0])
         assert "among 50 training images" in picture.caption
+
+    def test_the_caption_tells_how_near_training_images_lie_to_each_other(self):
+        # On a line, each at 1 from the next one; but the last two, of a hundred, are at 0.
+        items = torch.arange(100).clamp(max=98).byte().reshape(-1, 1, 1, 1)
+        values = items.flatten(1).float()
+        ctx = SimpleNamespace(
+            data=Data("x", items),
+            sampler=sampler(torch.zeros(100, 1), lambda z: z.reshape(-1, 1, 1, 1)),
+            features=lambda images: images.flatten(1),
+            data_features=lambda: (torch.arange(100), values),
+        )
+        caption = drawn("neighbours", ctx, samples=100)["nearest"].caption
+        assert "half have another within 1, and one in a hundred within 0." in caption
