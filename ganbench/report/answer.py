@@ -10,8 +10,13 @@ from ganbench.study.planning import plan
 from ganbench.study.results import StudyResults, label
 from ganbench.study.sequential import Progress, looks_in_words, progress_of, schedule_of
 
-PLURAL = {"helps": "help", "hurts": "hurt", "no effect": "have no effect that matters"}
-SINGULAR = {"no effect": "has no effect that matters"}
+PLURAL = {
+    "helps": "help",
+    "hurts": "hurt",
+    "no effect": "have no effect that matters",
+    "inconclusive": "are inconclusive",
+}
+SINGULAR = {"no effect": "has no effect that matters", "inconclusive": "is inconclusive"}
 TURNED = {"helps": "hurts", "hurts": "helps"}
 """What an arm's verdict says of what it leaves out."""
 MISSED = {"helps": "worse without", "hurts": "better without"}
@@ -115,20 +120,24 @@ def _tally(baseline: Comparison, arms: Sequence[Comparison], results: StudyResul
         amount = found[verdict]
         if not amount:
             continue
-        one = SINGULAR.get(verdict, verdict)
-        if verdict == "inconclusive":
-            parts.append(f"{amount} {'is' if amount == 1 else 'are'} inconclusive")
-        else:
-            told = f"{amount} {one if amount == 1 else PLURAL[verdict]}"
-            parts.append(f"{told} ({MISSED[verdict]})" if turned and verdict in MISSED else told)
+        told = (SINGULAR if amount == 1 else PLURAL).get(verdict, verdict)
+        if turned and verdict in MISSED:
+            told = f"{told} ({MISSED[verdict]})"
+        parts.append(told if applying == 1 else f"{amount} {told}")
     without = ""
     if found["n/a"]:
         without = f" No verdict is possible on {count(found['n/a'], 'other')}."
     if not applying:
-        return f"No verdict is possible on any of the {count(len(arms), 'change')}."
-    changes = f"Of {count(applying, 'change')} to the baseline"
+        of = "the one change" if len(arms) == 1 else f"any of the {len(arms)} changes"
+        return f"No verdict is possible on {of}."
+    if applying == 1:
+        one = "The one change to the baseline"
+        if turned:
+            one = "The one factor, left out of the full arm,"
+        return f"{one} {parts[0]}, with {seeds}.{without}"
+    changes = f"Of {applying} changes to the baseline"
     if turned:
-        changes = f"Of {count(applying, 'factor')}, each left out of the full arm alone"
+        changes = f"Of {applying} factors, each left out of the full arm alone"
     return f"{changes}, {listing(parts)}, with {seeds}.{without}"
 
 

@@ -14,11 +14,11 @@ SAMPLES_NOTE = (
     "the second is the arm's worst."
 )
 POINTS_NOTE = (
-    "Dots are 2,500 samples over the density of the data, in blue, in the first two coordinates. "
-    "Of a mixture, a ring is around each mode that has one of these samples within its radius, and "
-    "a cross through each that has none. Within a seed every arm draws from the same latents. The "
-    "first seed shown is the one at which {reference} ends at its median; the second is the arm's "
-    "worst."
+    "Dots are 2,500 samples over the density of the data, in blue, in the first two coordinates; "
+    "samples outside the frame are not seen. Of a mixture, a ring is around each mode that has one "
+    "of these samples within its radius, and a cross through each that has none. Within a seed "
+    "every arm draws from the same latents. The first seed shown is the one at which {reference} "
+    "ends at its median; the second is the arm's worst."
 )
 OWN_NOTE = (
     "Pictures and figures that tricks and architectures give of themselves, at the last step; "
@@ -45,8 +45,8 @@ SIGNS_NOTE = (
     "last. The step is the median over the seeds that showed the sign."
 )
 EARLY_NOTE = (
-    "What training itself told, looked at with each evaluation: no verdict and no state rests on "
-    "it. Counted as signs of collapse are."
+    "What training itself told, looked at with each evaluation, and counted as signs of collapse "
+    "are: no verdict and no state rests on it."
 )
 PRECEDENCE_NOTE = (
     "Exploratory: of the trials that were healthy before their end, over all arms, how many ended "

@@ -104,6 +104,16 @@ def test_a_study_in_which_nothing_works_says_so(tmp_path):
     assert "ended collapsed" not in told({**everything, first: "healthy"})
 
 
+def test_a_single_change_is_not_counted(tmp_path):
+    results = build_study(tmp_path, seeds=2, arms=2)
+    every = compare(results)
+    assert answer(results, every)[0].startswith("Of ")
+    told = answer(results, every[:2])[0]
+    assert told.startswith("The one change to the baseline is inconclusive, with 2 seeds.")
+    none = answer(results, [every[0], replace(every[1], verdict="n/a")])[0]
+    assert none.startswith("No verdict is possible on the one change.")
+
+
 def test_deviations_keep_two_digits():
     pairs = [(20.51, 2.74), (208.2, 66.1), (142.21, 0.31), (0.04123, 0.00271), (20.04, None)]
     shown = [mean_and_deviation(*pair).replace("\u00a0", " ") for pair in pairs]
