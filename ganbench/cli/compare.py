@@ -143,7 +143,7 @@ def _score(
             samples,
             reference,
             size,
-            read_component(extractor or "inception", "--extractor"),
+            read_component(extractor or "inception", "--extractor", "extractor", host),
             named,
             host,
             usual() if data_root is None else data_root.absolute(),

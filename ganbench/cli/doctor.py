@@ -73,6 +73,7 @@ def command(
     damage must do to it.
     """
     # Late, so that --help needs neither torch nor rich.
+    from ganbench.cli.doctor_report import print_findings, print_selftest, print_summary
     from ganbench.study.installation import load_host
 
     host, findings = load_host(plugins)
@@ -80,9 +81,11 @@ def command(
     loaded = _study(study, sets, host)
     chosen = None
     if host is not None:
-        chosen = _chosen(dataset, extractor, loaded)
+        chosen = _chosen(dataset, extractor, loaded, host)
     findings = _installation(host, findings, root, loaded, storage)
     selftest, known = None, None
+    if not as_json:  # before the test, which takes a while, or may not be possible
+        print_findings(findings)
     if test and host is not None and chosen is not None:
         selftest, known = _test(*chosen, host, root, device, download, full, as_json)
     passed = all(finding.state != "broken" for finding in findings)
@@ -91,14 +94,11 @@ def command(
     if as_json:
         click.echo(json.dumps(_as_json(findings, selftest, known, passed), indent=2))
     else:
-        from ganbench.cli.doctor_report import print_findings, print_selftest, print_summary
-
-        print_findings(findings)
         if selftest is not None and known is not None:
             print_selftest(selftest, known)
         elif test:
             click.echo("the metrics were not tested: no plugin can be used until that is mended")
-        print_summary(findings, selftest, known)
+        print_summary(findings, selftest, known, _told(loaded, findings))
     sys.exit(0 if passed else 1)
 
 
@@ -121,7 +121,7 @@ def _study(study: str | None, sets: tuple[str, ...], host: "Host | None") -> "Lo
 
 
 def _chosen(
-    dataset: str | None, extractor: str | None, loaded: "LoadedStudy | None"
+    dataset: str | None, extractor: str | None, loaded: "LoadedStudy | None", host: "Host"
 ) -> "tuple[Component, Component]":
     from ganbench.config.components import read_component
     from ganbench.config.model import Component
@@ -130,9 +130,9 @@ def _chosen(
     if loaded is not None:
         data, features = loaded.study.dataset, loaded.study.evaluation.extractor
     if dataset is not None:
-        data = read_component(dataset, "--dataset")
+        data = read_component(dataset, "--dataset", "dataset", host)
     if extractor is not None:
-        features = read_component(extractor, "--extractor")
+        features = read_component(extractor, "--extractor", "extractor", host)
     return data, features
 
 
@@ -195,11 +195,12 @@ def _test(
 def _refuse_missing(
     dataset: "Component", extractor: "Component", host: "Host", root: Path, download: bool
 ) -> None:
-    """End where a download would begin that nobody asked for."""
+    """End where a download would begin that nobody asked for, or what is needed is nowhere."""
     from pydantic import ValidationError
 
     from ganbench.plugin import GanbenchError
 
+    told: list[str] = []
     for kind, component in (("dataset", dataset), ("extractor", extractor)):
         host.find(kind, component.name)  # type: ignore[arg-type]
         try:
@@ -207,11 +208,32 @@ def _refuse_missing(
         except ValidationError:
             continue  # told better where it is used
         for asset in plugin.assets(root) if kind == "dataset" else plugin.assets():
-            if not asset.found and not download:
-                raise GanbenchError(
+            if asset.problem and not asset.found:
+                told.append(f"the {kind} {component.name!r}: {asset.problem}; {asset.remedy}")
+            elif not asset.found and not download:
+                told.append(
                     f"the {kind} {component.name!r} is not here: {asset.place} ({asset.what}); "
                     f"--download fetches it, or {asset.remedy}"
                 )
+    if told:
+        raise GanbenchError("\n".join(told))
+
+
+def _told(loaded: "LoadedStudy | None", findings: "list[Finding]") -> str:
+    """Say whether what a study needs is there; empty without a study, and if it is broken."""
+    from ganbench.report.words import listing
+
+    if loaded is None:
+        return ""
+    study = loaded.study
+    needed = {("data sets", study.dataset.name), ("extractors", study.evaluation.extractor.name)}
+    own = [finding for finding in findings if (finding.area, finding.name) in needed]
+    if any(finding.state == "broken" for finding in own):
+        return ""
+    missing = [finding.name for finding in own if finding.state == "missing"]
+    if not missing:
+        return f"the data and the extractor of {study.name} are there"
+    return f"of what {study.name} needs, not there yet: {listing(missing)}"
 
 
 def _as_json(

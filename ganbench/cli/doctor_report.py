@@ -130,9 +130,9 @@ def _values(check: Check) -> str:
 
 
 def print_summary(
-    findings: Sequence[Finding], selftest: SelfTest | None, known: Check | None
+    findings: Sequence[Finding], selftest: SelfTest | None, known: Check | None, study: str
 ) -> None:
-    """Print in one line whether anything is broken."""
+    """Print in one line whether anything is broken, and above it what is told of a study."""
     console = Console(highlight=False)
     checks = [*(selftest.checks if selftest else ()), *([known] if known else [])]
     wrong = sum(check.outcome == "wrong" for check in checks)
@@ -143,4 +143,6 @@ def print_summary(
         parts.append(f"{right} of {count(right + wrong, 'check')} of the metrics passed")
     style = "bold red" if broken or wrong else "bold green"
     console.print()
+    if study:
+        console.print(Text(study, "bold"), soft_wrap=True)
     console.print(Text("; ".join(parts), style), soft_wrap=True)

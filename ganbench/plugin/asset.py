@@ -17,7 +17,8 @@ class Asset:
     found : bool
         Whether all of it is there.
     problem : str
-        What is wrong with what is there; empty if nothing is, or nothing is there.
+        What is wrong with what is there; empty if nothing is, or nothing is there yet that
+        will be fetched.
     remedy : str
         How to come by it, or to mend it; for a user without a network too.
     """

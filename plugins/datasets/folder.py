@@ -29,7 +29,7 @@ import filelock
 import numpy as np
 import torch
 
-from ganbench.plugin import Data, DataError, Dataset, DatasetParameters, Field, Progress
+from ganbench.plugin import Asset, Data, DataError, Dataset, DatasetParameters, Field, Progress
 
 from ._decoding import Background, Fit, decode_all, quiet_pillow
 from ._files import written_whole
@@ -79,6 +79,16 @@ class Folder(Dataset):
         background: Background = "white"
         """What shows through transparency and beside a padded image."""
 
+    def assets(self, root: Path) -> tuple[Asset, ...]:
+        """Return the folder, and what is wrong with it; its images are not opened."""
+        folder = Path(self.parameters.path).expanduser().absolute()
+        try:
+            images = len(list_images(folder).files)
+        except DataError as error:
+            remedy = "name a folder of images as the data set's path"
+            return (Asset("images", folder, False, str(error), remedy),)
+        return (Asset(_count(images, "image", "images"), folder, True),)
+
     def load(self, root: Path, progress: Progress) -> Data:
         """Return the folder's images, from the cache if none of its files has changed.
 
@@ -92,14 +102,15 @@ class Folder(Dataset):
         decoded, cache_note = self._decode_once(listing, root, progress)
         if len(decoded.images) < 2:
             raise DataError(
-                f"the image folder {listing.folder} gives {len(decoded.images)} images, "
-                f"expected at least 2; {broken_note(decoded.broken) or 'no file is broken'}"
+                f"the image folder {listing.folder} gives "
+                f"{_count(len(decoded.images), 'image', 'images')}, expected at least 2; "
+                f"{broken_note(decoded.broken) or 'no file is broken'}"
             )
         labels, classes = labels_of(decoded.names) if listing.classes else (None, ())
         lost = sorted(set(listing.classes) - set(classes))
         notes = (
             broken_note(decoded.broken),
-            f"left out {listing.others} files that are not images" if listing.others else "",
+            _others_note(listing.others),
             f"classes without a sound image: {', '.join(lost)}" if lost else "",
             cache_note,
         )
@@ -184,8 +195,17 @@ def broken_note(broken: Sequence[str]) -> str:
     if not broken:
         return ""
     rest = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-    files = "file" if len(broken) == 1 else "files"
-    return f"left out {len(broken)} broken {files}: {'; '.join(broken[:NAMED])}{rest}"
+    files = _count(len(broken), "broken file", "broken files")
+    return f"left out {files}: {'; '.join(broken[:NAMED])}{rest}"
+
+
+def _others_note(others: int) -> str:
+    files = _count(others, "file that is not an image", "files that are not images")
+    return f"left out {files}" if others else ""
+
+
+def _count(amount: int, one: str, many: str) -> str:
+    return f"{amount} {one if amount == 1 else many}"
 
 
 def write_cache(path: Path, decoded: Decoded) -> None:

@@ -87,7 +87,7 @@ def obtain(
     path = _place(file, parameters)
     if not path.is_file():
         if parameters.weights is not None:
-            raise DataError(f"extractor {extractor}: there is no file of weights {path}")
+            raise DataError(_no_file(extractor, path))
         _download(extractor, file, path, progress)
     sha256 = _check(extractor, path, parameters.expected_hash or file.sha256)
     return Found(path, sha256, published=sha256.startswith(file.sha256))
@@ -96,21 +96,28 @@ def obtain(
 def asset(extractor: str, file: Published, parameters: PretrainedParameters) -> Asset:
     """Return the file that ``obtain`` would take, its hash checked; downloads nothing."""
     path = _place(file, parameters)
+    named = parameters.weights is not None
     if not path.is_file():
-        if parameters.weights is not None:
+        if named:
             remedy = "name a file that is there with the extractor's parameter weights"
-        else:
-            remedy = (
-                "the first study that uses it downloads it; without a network, fetch "
-                f"{file.url} elsewhere and put it there"
-            )
+            return Asset("weights", path, False, _no_file(extractor, path), remedy)
+        remedy = (
+            "the first study that uses it downloads it; without a network, fetch "
+            f"{file.url} elsewhere and put it there"
+        )
         return Asset(f"weights, {file.size} to download", path, found=False, remedy=remedy)
     try:
         _check(extractor, path, parameters.expected_hash or file.sha256)
     except DataError as error:
         remedy = f"delete it; it is downloaded anew from {file.url}"
+        if named:
+            remedy = "name another file, or these weights' own hash as expected_hash"
         return Asset("weights", path, found=True, problem=str(error), remedy=remedy)
     return Asset("weights, hash checked", path, found=True)
+
+
+def _no_file(extractor: str, path: Path) -> str:
+    return f"extractor {extractor}: there is no file of weights {path}"
 
 
 def read(extractor: str, path: Path) -> Mapping[str, Tensor]:

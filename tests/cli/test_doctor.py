@@ -136,11 +136,51 @@ def test_a_storage_is_tried(surroundings):
 
 
 def test_what_a_study_needs_is_looked_at_with_its_parameters(surroundings):
-    study = "evaluation.extractor={name: inception, weights: mine.pth}"
+    mine = surroundings / "mine.pth"
+    study = f"evaluation.extractor={{name: inception, weights: {mine}}}"
     code, found = findings("tricks", "--set", study)
+    assert code == 1  # nothing fetches it
+    assert found["inception"]["text"].endswith(f"there is no file of weights {mine}")
+    mine.write_bytes(b"other weights")
+    code, found = findings("tricks", "--set", study)
+    assert code == 1
+    assert "expected one that starts with 6726825d" in found["inception"]["text"]
+    assert "expected_hash" in found["inception"]["remedy"]
+
+
+def test_a_study_s_folder_of_images_is_looked_at(surroundings):
+    pictures = surroundings / "pictures"
+    study = ("tricks", "--set", f"dataset={{name: folder, path: {pictures}}}")
+    code, found = findings(*study)
+    assert code == 1
+    assert f"{pictures} is not there" in found["folder"]["text"]
+    pictures.mkdir()
+    assert "holds no image" in findings(*study)[1]["folder"]["text"]
+    (pictures / "a.png").write_bytes(b"not opened here")
+    code, found = findings(*study)
+    assert (code, found["folder"]["state"]) == (0, "ok")
+    assert "1 image: " in found["folder"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("study", "told"),
+    [
+        ("tricks", "the data and the extractor of tricks are there"),
+        ("tricks-cifar10", "of what tricks-cifar10 needs, not there yet: cifar10 and inception"),
+    ],
+)
+def test_a_study_is_told_whether_it_has_what_it_needs(study, told):
+    code, output = doctor(study, "--no-test")
     assert code == 0
-    assert "mine.pth" in found["inception"]["text"]
-    assert "6726825d" not in found["inception"]["text"]
+    assert told in output.splitlines()
+
+
+def test_what_is_not_there_is_told_at_once_after_the_table():
+    result = CliRunner().invoke(cli, ["doctor", "tricks-cifar10"])
+    assert "the others" in result.output  # the installation's state, though nothing can be tested
+    assert isinstance(result.exception, GanbenchError)
+    assert "the dataset 'cifar10'" in str(result.exception)
+    assert "the extractor 'inception'" in str(result.exception)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +189,8 @@ def test_what_a_study_needs_is_looked_at_with_its_parameters(surroundings):
         (["--dataset", "mnist"], "the dataset 'mnist' is not here: .*--download fetches it"),
         (["--extractor", "inception"], "the extractor 'inception' is not here"),
         (["--dataset", "[1]"], "expected a name, or such as"),
+        (["--dataset", "{name: digits, sise: 8}"], "digits.sise: unknown key, did you mean 'size'"),
+        (["--dataset", "{name: folder, path: none}"], "none is not there; .*name a folder"),
         (["--dataset", "mnits"], "no dataset named 'mnits'; did you mean 'mnist'"),
         (["no-such-study"], "no-such-study: there is no such study"),
         (["--storage", "mysql://me@host/db", "--no-test"], "supported are postgresql"),

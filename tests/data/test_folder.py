@@ -84,10 +84,10 @@ def test_linked_folders_are_followed_but_not_in_circles(load, pictures, tmp_path
         (lambda folder: (folder.rmdir(), folder.write_text("")), "a file, not a folder"),
         (lambda folder: None, r"holds no image \(0 other files\)"),
         (lambda folder: (folder / "a.pdf").write_text(""), r"holds no image \(1 other files\)"),
-        (lambda folder: plain(folder / "a.png"), "gives 1 images, expected at least 2"),
+        (lambda folder: plain(folder / "a.png"), "gives 1 image, expected at least 2"),
         (
             lambda folder: (plain(folder / "a.png"), (folder / "b.png").write_text("x")),
-            r"gives 1 images, expected at least 2; left out 1 broken file: b\.png",
+            r"gives 1 image, expected at least 2; left out 1 broken file: b\.png",
         ),
     ],
 )
