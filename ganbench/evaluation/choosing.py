@@ -59,9 +59,6 @@ def _alternatives(kind: Kind, data: Data, host: Host) -> str:
             fitting.append(other.name)
     if not fitting:
         return f"no {kind} does"
-    if kind == "extractor":
-        choices = " or ".join(f"`extractor: {name}`" for name in fitting)
-        return f"write {choices} in the study's evaluation"
     return "those that do: " + ", ".join(fitting)
 
 

@@ -87,9 +87,14 @@ def score_folder(
         samples=len(made.items),
     )
     evaluator = Evaluator(settings, real, host, device, cache, progress)
-    notes = [
-        f"{path}: {note}" for path, d in ((samples, made), (reference, real)) for note in d.notes
-    ]
+    both = ((samples, made), (reference, real))
+    notes = [f"{path}: {note}" for path, data in both for note in data.notes]
+    grey = [path for path, data in both if _is_grey(data.items)]
+    if len(grey) == 1:
+        notes.append(
+            f"all images of {grey[0]} are grey, and those of the other folder are not: figures "
+            "tell of the colour too"
+        )
     return FolderScore(
         samples=len(made.items),
         reference=len(real.items),
@@ -98,6 +103,10 @@ def score_folder(
         protocol=evaluator.protocol,
         warnings=(*notes, *evaluator.protocol["warnings"]),
     )
+
+
+def _is_grey(images: torch.Tensor) -> bool:
+    return bool((images == images[:, :1]).all())
 
 
 def common_size(*folders: Path) -> int:

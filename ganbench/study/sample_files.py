@@ -65,6 +65,10 @@ def check_place(path: Path, kind: Format, are_images: bool) -> Path:
     if kind == "png":
         if not are_images:
             raise GanbenchError("points make no PNGs; --format npz writes them")
+        if path.suffix == ".npz":
+            raise GanbenchError(
+                f"{path}: is the name of a file, and PNGs go into a folder; --format npz writes it"
+            )
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise GanbenchError(
                 f"{path}: is there already, and other programs would take what is in it for "

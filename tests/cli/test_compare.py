@@ -191,6 +191,19 @@ def test_two_folders_of_images_are_measured_one_against_the_other(tmp_path):
     assert json.loads(output)["figures"]["fid"] == pytest.approx(0, abs=1e-4)
 
 
+def test_grey_images_against_coloured_ones_are_told(tmp_path):
+    images(tmp_path / "a", 0, 200), images(tmp_path / "b", 1, 200)
+    code, output = compare("a", "b", "--extractor", "pixels")
+    assert "grey" not in output
+    for file in (tmp_path / "a").iterdir():
+        with Image.open(file) as image:
+            grey = image.convert("L")
+        grey.save(file)
+    code, output = compare("a", "b", "--extractor", "pixels")
+    assert code == 0
+    assert "note: all images of a are grey, and those of the other folder are not" in output
+
+
 def test_few_images_are_warned_of(tmp_path):
     images(tmp_path / "a", 0, 20), images(tmp_path / "b", 1, 220)
     code, output = compare("a", "b", "--extractor", "pixels")

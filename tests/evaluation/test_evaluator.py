@@ -144,7 +144,7 @@ def cloud():
 
 
 def test_points_ask_for_the_extractor_of_points(host, cache):
-    with pytest.raises(EvaluationError, match="write `extractor: coordinates` in the study"):
+    with pytest.raises(EvaluationError, match="those that do: coordinates"):
         Evaluator(Evaluation(), cloud(), host, CPU, cache)
 
 

@@ -146,6 +146,8 @@ def test_what_is_there_is_never_written_over_or_mixed(report, tmp_path):
     (tmp_path / "x.npz").write_bytes(b"")
     with pytest.raises(GanbenchError, match=r"x\.npz: is there already"):
         export(report, "--format", "npz", "--to", "x")
+    with pytest.raises(GanbenchError, match=r"y\.npz: is the name of a file.*--format npz"):
+        export(report, "--to", "y.npz")
 
 
 @pytest.mark.parametrize(
