@@ -34,6 +34,13 @@ _RESOLVERS: list[tuple[str, str, str]] = [
 ]
 
 
+_OPENED = {
+    "while parsing a flow sequence": "a '['",
+    "while parsing a flow mapping": "a '{'",
+    "while scanning a quoted scalar": "a quotation mark",
+}
+"""What PyYAML was in the middle of, and what began it."""
+
 DEFAULT = "default"
 """The origin of what no file and no ``--set`` says."""
 
@@ -175,8 +182,10 @@ class _Reader:
                 mark = self._mark(loader.get_mark())
                 raise StudyError([f"{mark.place}: a second YAML document, expected only one"])
         except yaml.MarkedYAMLError as error:
-            mark = self._mark(error.problem_mark or error.context_mark)
-            raise StudyError([f"{mark.place}: not YAML: {_explain(error)}"]) from None
+            unclosed = _unclosed(error)
+            first = error.context_mark if unclosed else error.problem_mark
+            mark = self._mark(first or error.context_mark)
+            raise StudyError([f"{mark.place}: not YAML: {unclosed or _explain(error)}"]) from None
         except yaml.reader.ReaderError as error:
             mark = self._at(text, error.position)
             what = f"the character U+{int(error.character):04X} is not allowed in YAML"
@@ -303,6 +312,23 @@ def _float(text: str) -> float:
 
 def _short(tag: str) -> str:
     return tag.replace(_TAG, "!!")[:60]
+
+
+def _unclosed(error: yaml.MarkedYAMLError) -> str:
+    """Say what is open where the error began, empty if nothing is: the reader sees it there.
+
+    PyYAML tells where it stumbled, which is on a later line.
+    """
+    opened = _OPENED.get(error.context or "")
+    if opened is None or error.context_mark is None or error.problem_mark is None:
+        return ""
+    problem = error.problem or ""
+    if "end of stream" in problem or "<stream end>" in problem:
+        return f"{opened} is never closed"
+    line = error.problem_mark.line + 1
+    if line == error.context_mark.line + 1:
+        return ""
+    return f"{opened} is not closed before line {line}, or a ',' is missing"
 
 
 def _explain(error: yaml.MarkedYAMLError) -> str:

@@ -84,7 +84,11 @@ def laughs():
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
-        ("a: 1\nb: [1, 2", "2:", "not YAML"),
+        ("a: 1\nb: [1, 2", "2:4", "not YAML: a '[' is never closed"),
+        ("a: {b: 1\n\nc:\n  d: 2", "1:4", "a '{' is not closed before line 3, or a ',' is missing"),
+        ("a: [1, 2\nb: 3\nc: 4", "1:4", "a '[' is not closed before line 2"),
+        ("a: [1, {b: 2]", "1:13", "expected ',' or '}', but got ']'"),
+        ('a: 1\nb: "c\nd: e', "2:4", "a quotation mark is never closed"),
         ("a: 1\n\tb: 2", "2:1", "a tab where YAML wants spaces"),
         ("a: b: c", "1:5", "a ':' that is out of place"),
         ("a: 1\n b: 2", "2:", "out of place"),
