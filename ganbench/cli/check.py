@@ -105,7 +105,7 @@ def _select(host: "Host", plugin: str, is_file: bool, only: str | None) -> "list
     GanbenchError
         If there is none, or none that has a contract.
     """
-    from ganbench.config.problems import suggest
+    from ganbench.config.problems import closest, suggest
     from ganbench.plugin import GanbenchError
     from ganbench.plugin.kinds import BASES
     from ganbench.testing.kinds import CONTRACTS
@@ -124,7 +124,10 @@ def _select(host: "Host", plugin: str, is_file: bool, only: str | None) -> "list
         )
         found = [registered for registered in found if registered.name == wanted]
         if not found:
-            raise GanbenchError(f"{where} {wanted!r}{suggest(wanted, names)}")
+            hint = suggest(wanted, names)
+            if not is_file and closest(wanted, names) is None:
+                hint = "; `ganbench plugins` lists them"
+            raise GanbenchError(f"{where} {wanted!r}{hint}")
     checkable = [registered for registered in found if registered.kind in CONTRACTS]
     if not checkable:
         kinds = ", ".join(sorted({registered.kind for registered in found})) or "hooks only"

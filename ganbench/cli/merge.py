@@ -23,8 +23,9 @@ def command(into: Path, sources: tuple[Path, ...]) -> None:
     What was made on another kind of device, or with other versions, is kept beside.
     """
     from ganbench.report.words import count
-    from ganbench.study.merging import merge
+    from ganbench.study.merging import merge, refuse_unlike
 
+    refuse_unlike(into, sources)
     for source in sources:
         merged = merge(into, source)
         copied = count(merged.copied, "result")

@@ -62,8 +62,11 @@ def choose_devices(wanted: str) -> tuple[str, ...]:
     kind, _, number = wanted.partition(":")
     if kind == "cuda" and number.isdecimal() and int(number) < gpus:
         return (wanted,)
-    here = ["cpu", *(f"cuda:{index}" for index in range(gpus)), *(["mps"] if has_mps else [])]
-    raise GanbenchError(f"--device {wanted}: there is no such device; here are {', '.join(here)}")
+    numbered = ("cuda", *(f"cuda:{index}" for index in range(gpus))) if gpus else ()
+    here = ("auto", "cpu", *numbered, *(("mps",) if has_mps else ()))
+    raise GanbenchError(
+        f"--device {wanted}: there is no such device here, expected one of {', '.join(here)}"
+    )
 
 
 def default_workers(devices: tuple[str, ...]) -> int:

@@ -1,7 +1,7 @@
 """Putting what several ledgers hold of a study into one."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,6 +80,20 @@ def merge(into: Path, source: Path) -> Merged:
     return merged
 
 
+def refuse_unlike(into: Path, sources: Sequence[Path]) -> None:
+    """End before anything is copied where several report folders are not of one study.
+
+    Raises
+    ------
+    GanbenchError
+        If one holds no ledger, or is of another study than ``into`` or those before it.
+    """
+    header = read_header(Archive(into))
+    for source in sources:
+        there = _header(source)
+        header = there if header is None else joined(header, there, source)
+
+
 @dataclass(frozen=True)
 class _Source:
     archive: Archive
@@ -89,10 +103,15 @@ class _Source:
     """Directions and attributes of each Optuna study."""
 
 
-def _opened(folder: Path) -> _Source:
+def _header(folder: Path) -> Header:
     header = read_header(Archive(folder))
     if header is None or not (header.storage is not None or Archive(folder).journal.exists()):
         raise GanbenchError(f"{folder}: holds no ledger, so there is nothing to merge")
+    return header
+
+
+def _opened(folder: Path) -> _Source:
+    header = _header(folder)
     archive = _archive(folder, header)
     storage = open_storage(archive.journal, _address(header))
     try:

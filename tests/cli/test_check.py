@@ -266,6 +266,7 @@ def test_the_file_of_an_installed_plugin_is_taken_for_that_plugin():
     [
         (["none.py"], "none.py: there is no such plugin file"),
         (["empty.py"], "empty.py: defines no plugin; expected a subclass of"),
+        (["zzz"], "there is no plugin file, or plugin, 'zzz'; `ganbench plugins` lists them"),
         (["measure.py"], "loads, and there is no contract to check it by: it holds metric"),
         (["label_smothing"], "plugin, 'label_smothing', did you mean 'label_smoothing'?"),
         (["mine.py", "--only", "mime"], "mine.py has no plugin named 'mime', did you mean 'mine'"),

@@ -184,6 +184,16 @@ def test_another_study_is_refused_and_nothing_copied(folder, settings, told):
     assert figures(into) == {("baseline", 0): [0.0]}
 
 
+@pytest.mark.parametrize("last", ["other", "nowhere"])
+def test_of_several_sources_none_is_copied_if_one_does_not_fit(folder, tmp_path, last):
+    folder("first", (0,))
+    folder("other", (1,), baseline={"steps": 40})
+    sources = [str(tmp_path / name) for name in ("first", last)]
+    result = CliRunner().invoke(command, [str(tmp_path / "new"), *sources])
+    assert isinstance(result.exception, GanbenchError)
+    assert not (tmp_path / "new").exists()
+
+
 def test_what_a_ledger_holds_twice_is_not_told_as_there_already(folder, tmp_path):
     source = folder("source", (0, 1))
     # The study with an arm more is another one to Optuna, which takes over what is known.
