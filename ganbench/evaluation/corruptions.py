@@ -212,6 +212,7 @@ CORRUPTIONS = (
             "vendi": FALLS,
             "duplicates": RISES,
             "exact_duplicates": RISES,
+            "near_copies": RISES,
             "support_least": FALLS,
         },
         _always,

@@ -50,7 +50,9 @@ def check_known_distance(
     ]
     if missing and not download:
         names = " and ".join(str(asset.place) for asset in missing)
-        return Check(GROUP, "fid", "skipped", text=f"needs {names}; --download fetches what lacks")
+        return Check(
+            GROUP, "fid", "skipped", text=f"needs {names}; --download fetches what is missing"
+        )
     if device.type == "cpu" and not patient:
         text = "60,000 images through Inception take more than an hour on a CPU; --full does it"
         return Check(GROUP, "fid", "skipped", text=text)

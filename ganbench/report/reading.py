@@ -33,6 +33,8 @@ class Report:
         Of each arm's complete trials: seed to the figures at the last step.
     diverged : mapping of str to int
         Each arm's diverged trials.
+    pending : int
+        Trials that have not ended.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class Report:
     keys: Mapping[str, str]
     figures: Mapping[str, Mapping[int, Mapping[str, float]]]
     diverged: Mapping[str, int]
+    pending: int
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ def read_report(folder: Path) -> Report:
                 )
                 for arm in arms
             },
+            pending=sum(trial["outcome"] == "pending" for trial in trials),
         )
     except FileNotFoundError:
         raise GanbenchError(
@@ -192,34 +196,55 @@ def put_side_by_side(first: Report, second: Report, figure: str | None = None) -
     others = tuple(name for name in [*first.keys, *second.keys] if name not in names)
     if apart:
         return SideBySide(figure, stamps, apart, (), others, ())
-    rows = [row for name in names if (row := _row(name, first, second, figure)) is not None]
+    found = {name: _row(name, first, second, figure) for name in names}
+    rows = [row for row in found.values() if row is not None]
     if not rows:
         known = sorted({key for arm in first.figures.values() for f in arm.values() for key in f})
         raise GanbenchError(
             f"no arm has {figure!r} in both reports; arms of both: {', '.join(names) or 'none'}; "
             f"figures of {first.folder}: {', '.join(known) or 'none'}"
         )
-    return SideBySide(figure, stamps, (), tuple(rows), others, tuple(_notes(first, second)))
+    notes = [_left_out(name, first, second, figure) for name in names if found[name] is None]
+    notes += _notes(first, second)
+    return SideBySide(figure, stamps, (), tuple(rows), others, tuple(notes))
+
+
+def _left_out(arm: str, first: Report, second: Report, figure: str) -> str:
+    """Say why an arm that both have is in no row."""
+    told = []
+    for side, report in (("A", first), ("B", second)):
+        if not _values(arm, report, figure):
+            lost = report.diverged[arm]
+            told.append(f"{side} has no {figure} of it" + (f", {lost} diverged" if lost else ""))
+    return f"{arm} is left out: {'; '.join(told)}"
 
 
 def _notes(first: Report, second: Report) -> list[str]:
+    sides = (("A", first), ("B", second))
     notes = [
-        f"{report.folder} was made with --quick: its numbers mean nothing"
-        for report in (first, second)
+        f"{side} was made with --quick: its numbers mean nothing"
+        for side, report in sides
         if report.quick
+    ]
+    notes += [
+        f"{side} has not finished: {report.pending} of its trials have not ended"
+        for side, report in sides
+        if report.pending
     ]
     for key in ("ganbench", "torch", "devices"):
         one, other = first.environment.get(key), second.environment.get(key)
         if one != other:
-            notes.append(f"trained with {key} {one} there, {other} here")
+            notes.append(f"{key}: A was trained with {one}, B with {other}")
     return notes
 
 
+def _values(arm: str, report: Report, figure: str) -> list[float]:
+    values = (figures.get(figure) for figures in report.figures[arm].values())
+    return [value for value in values if isinstance(value, int | float)]
+
+
 def _row(arm: str, first: Report, second: Report, figure: str) -> Row | None:
-    values = [
-        [f[figure] for f in report.figures[arm].values() if isinstance(f.get(figure), int | float)]
-        for report in (first, second)
-    ]
+    values = [_values(arm, report, figure) for report in (first, second)]
     if not all(values):
         return None
     sides = [

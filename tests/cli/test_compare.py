@@ -102,6 +102,18 @@ def test_the_table_fits_a_terminal_of_80_columns(tmp_path):
     assert "only in one of them: mine" in output
 
 
+def test_an_arm_that_diverged_everywhere_and_trials_that_wait_are_told(tmp_path):
+    one = report(tmp_path / "a", FIRST)
+    other = report(tmp_path / "b", {"baseline": [10.0], "ema": [None, None]})
+    results = json.loads((other / "results.json").read_text())
+    results["trials"].append({**trial("baseline", 1, 0.0, "pending"), "evaluations": []})
+    (other / "results.json").write_text(json.dumps(results))
+    code, output = compare(one, other)
+    assert code == 0
+    assert "note: ema is left out: B has no fid of it, 2 diverged\n" in output
+    assert "note: B has not finished: 1 of its trials have not ended\n" in output
+
+
 def test_a_figure_below_zero_is_compared_by_plain_differences(tmp_path):
     one, other = report(tmp_path / "a", FIRST), report(tmp_path / "b", SECOND)
     _, output = compare(one, other, "--figure", "excess", "--json")
