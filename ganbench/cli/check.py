@@ -69,7 +69,7 @@ def command(
     only: str | None,
     plugins: tuple[Path, ...],
 ) -> None:
-    """Check that a trick, an architecture or an objective keeps its contract.
+    """Check that a trick, architecture, objective or inspection keeps its contract.
 
     FILE|NAME is a plugin file, or the name of an installed plugin. It is put into tiny trials,
     which takes about half a minute.

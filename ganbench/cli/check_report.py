@@ -126,6 +126,7 @@ def _heading(
     where = {
         "trick": f"{beside.architecture}, {beside.objective}",
         "objective": beside.architecture,
+        "inspection": beside.architecture,
     }
     if registered.kind == "trick":
         hooks = ", ".join(hooks_of(registered.cls)) or "no hook"

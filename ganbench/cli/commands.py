@@ -23,6 +23,7 @@ def run_command(kind: str, name: str, file: Path, requires: Sequence[str] = ()) 
         "trick": f"factors.{name}=[off, on]",
         "architecture": f"factors.architecture=[{{name: dcgan-upsample, width: 16}}, {name}]",
         "objective": f"factors.objective=[non-saturating, {name}]",
+        "inspection": f"evaluation.inspections=[{name}]",
     }
     sets = [factors[kind]]
     if requires:

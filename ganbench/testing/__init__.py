@@ -3,6 +3,7 @@
 from ganbench.testing.architecture import ArchitectureCase, ArchitectureContract
 from ganbench.testing.case import TrickCase
 from ganbench.testing.contract import TrickContract
+from ganbench.testing.inspection import InspectionCase, InspectionContract
 from ganbench.testing.objective import ObjectiveCase, ObjectiveContract
 from ganbench.testing.tiny import BATCH, STEPS, differing, tiny_config, tiny_data, weights
 
@@ -11,6 +12,8 @@ __all__ = [
     "STEPS",
     "ArchitectureCase",
     "ArchitectureContract",
+    "InspectionCase",
+    "InspectionContract",
     "ObjectiveCase",
     "ObjectiveContract",
     "TrickCase",

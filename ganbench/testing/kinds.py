@@ -6,6 +6,7 @@ from typing import Any
 from ganbench.plugin import Kind
 from ganbench.testing.architecture import ARCHITECTURE_CHECKS, ArchitectureCase
 from ganbench.testing.case import PluginCase, TrickCase, variant
+from ganbench.testing.inspection import INSPECTION_CHECKS, InspectionCase
 from ganbench.testing.objective import OBJECTIVE_CHECKS, ObjectiveCase
 from ganbench.testing.result import Check, Result, results
 from ganbench.testing.trick_checks import TRICK_CHECKS
@@ -14,11 +15,13 @@ CONTRACTS: Mapping[Kind, tuple[Check[Any], ...]] = {
     "trick": TRICK_CHECKS,
     "architecture": ARCHITECTURE_CHECKS,
     "objective": OBJECTIVE_CHECKS,
+    "inspection": INSPECTION_CHECKS,
 }
 _CASES: Mapping[Kind, PluginCase] = {
     "trick": TrickCase(),
     "architecture": ArchitectureCase(),
     "objective": ObjectiveCase(),
+    "inspection": InspectionCase(),
 }
 
 

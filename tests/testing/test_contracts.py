@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from ganbench.plugin import Architecture, Host, Objective, Trick
+from ganbench.plugin import Architecture, Host, Inspection, Objective, Trick
 from ganbench.testing import (
     ArchitectureContract,
+    InspectionContract,
     ObjectiveContract,
     TrickCase,
     TrickContract,
@@ -19,6 +20,7 @@ TESTS = {
     "trick": TrickContract,
     "architecture": ArchitectureContract,
     "objective": ObjectiveContract,
+    "inspection": InspectionContract,
 }
 
 
@@ -33,6 +35,11 @@ class TestUpsamplingOfOddSizes(ArchitectureContract):
 
 class TestSaturating(ObjectiveContract):
     objective: type[Objective] = Host().find("objective", "saturating").cls
+
+
+class TestNeighbours(InspectionContract):
+    inspection: type[Inspection] = Host().find("inspection", "neighbours").cls
+    parameters = {"samples": 20}
 
 
 class TestOnPointsWithAnother(TrickContract):
