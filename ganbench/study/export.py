@@ -179,10 +179,12 @@ def restore(
         kept.restore(trial)
         return trial
     if not retrain:
+        why = "it has not ended well, is of an earlier ganbench, or its generator was too large"
+        if chosen.header is None:
+            why = "the report has come without its ledger"
         raise GanbenchError(
             f"no weights are kept of {chosen.arm.name} at seed {chosen.seed} in "
-            f"{chosen.archive.generators}: it has not ended well, is of an earlier "
-            "ganbench, or its generator was too large; --retrain trains it again"
+            f"{chosen.archive.generators}: {why}; --retrain trains it again"
         )
     trial = Trial(_config(chosen, host), seed, data, host, device)
     while trial.step < trial.steps:

@@ -212,7 +212,7 @@ def test_what_is_left_out_and_what_is_wrong_are_shown_with_the_reason(capsys):
     found = SelfTest("made up", "none", 10, 10, 4, ("fid",), checks, ("spare",))
     known = Check("known", "fid", "skipped", text="needs a GPU")
     print_selftest(found, known)
-    print_summary([], found, known)
+    print_summary([], found, known, "")
     text = " ".join(capsys.readouterr().out.split())
     assert "– greedy left out" in text
     assert "– kl left out so few samples" in text

@@ -133,9 +133,7 @@ def test_unlabelled_data_ask_for_another_extractor(digits, host, cache):
 def test_images_of_one_class_ask_for_another_extractor(digits, host, cache):
     ones = digits.items[digits.labels == 1]
     alone = Data("ones", ones, torch.zeros(len(ones), dtype=torch.int64), ("one",))
-    with pytest.raises(
-        EvaluationError, match=r"two classes or more; write .*`extractor: inception`"
-    ):
+    with pytest.raises(EvaluationError, match=r"two classes or more; those that do: .*inception"):
         Evaluator(Evaluation(), alone, host, CPU, cache)
 
 

@@ -117,7 +117,7 @@ def test_a_trial_trained_again_gives_the_same_images_with_and_without_the_ledger
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "results.json").write_bytes((report / "results.json").read_bytes())
-    with pytest.raises(GanbenchError, match=r"no weights are kept of ema at seed 3.*--retrain"):
+    with pytest.raises(GanbenchError, match=r"of ema at seed 3 in .*without its ledger; --retrain"):
         export(bare, "--arm", "ema")
     told = export(bare, "--arm", "ema", "--retrain", "--to", "again")
     assert "no picture in the report" in told

@@ -60,7 +60,9 @@ def test_large_images_are_made_small_as_pillow_would(host, tmp_path):
 
 
 def test_points_have_no_pixels(host, tmp_path):
-    with pytest.raises(EvaluationError, match=r"'pixels' does not apply.*`extractor: coordinates`"):
+    with pytest.raises(
+        EvaluationError, match=r"'pixels' does not apply.*those that do: coordinates"
+    ):
         evaluator("pixels", Data("cloud", torch.randn(9, 2)), host, tmp_path)
 
 

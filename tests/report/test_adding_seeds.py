@@ -42,4 +42,4 @@ def test_a_settled_study_is_finished_without_the_seeds_that_it_did_not_need(stud
     )
     page = write_report(settled, tmp_path).read_text()
     assert "Not finished" not in page
-    assert "1 helps, with 10 seeds." in page
+    assert "The one change to the baseline helps, with 10 seeds." in page

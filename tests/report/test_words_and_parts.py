@@ -105,9 +105,9 @@ def test_a_study_in_which_nothing_works_says_so(tmp_path):
 
 
 def test_a_single_change_is_not_counted(tmp_path):
-    results = build_study(tmp_path, seeds=2, arms=2)
+    results = build_study(tmp_path, seeds=2, arms=3)
     every = compare(results)
-    assert answer(results, every)[0].startswith("Of ")
+    assert answer(results, every)[0].startswith("Of 2 changes to the baseline, ")
     told = answer(results, every[:2])[0]
     assert told.startswith("The one change to the baseline is inconclusive, with 2 seeds.")
     none = answer(results, [every[0], replace(every[1], verdict="n/a")])[0]
