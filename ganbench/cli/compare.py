@@ -100,7 +100,7 @@ def _tell(found: "SideBySide", first: Path, second: Path, as_json: bool) -> int:
         lines = "".join(
             f"\n  {each.key}\n    A: {each.first}\n    B: {each.second}"
             for each in found.differences
-        )
+        ) + "".join(f"\n{note}" for note in found.notes)
         raise GanbenchError(
             f"the numbers of A, {first}, and B, {second}, were measured differently, and are not "
             f"compared; their protocols differ in{lines}"

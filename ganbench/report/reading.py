@@ -195,7 +195,7 @@ def put_side_by_side(first: Report, second: Report, figure: str | None = None) -
     names = [name for name in first.keys if name in second.keys]
     others = tuple(name for name in [*first.keys, *second.keys] if name not in names)
     if apart:
-        return SideBySide(figure, stamps, apart, (), others, ())
+        return SideBySide(figure, stamps, apart, (), others, _references(first, second))
     found = {name: _row(name, first, second, figure) for name in names}
     rows = [row for row in found.values() if row is not None]
     if not rows:
@@ -207,6 +207,12 @@ def put_side_by_side(first: Report, second: Report, figure: str | None = None) -
     notes = [_left_out(name, first, second, figure) for name in names if found[name] is None]
     notes += _notes(first, second)
     return SideBySide(figure, stamps, (), tuple(rows), others, tuple(notes))
+
+
+def _references(first: Report, second: Report) -> tuple[str, ...]:
+    """Name the data behind two hashes, where they are other ones."""
+    one, other = (report.protocol.get("reference", {}).get("name") for report in (first, second))
+    return () if one == other else (f"the reference of A is {one}, that of B {other}",)
 
 
 def _left_out(arm: str, first: Report, second: Report, figure: str) -> str:

@@ -132,13 +132,14 @@ def test_a_single_trial_has_no_interval(tmp_path):
 
 def test_other_protocols_are_refused_with_each_key_and_both_values(tmp_path):
     one = report(tmp_path / "a", FIRST)
-    other = report(tmp_path / "b", FIRST, samples=5000, reference={"sha256": "34"})
+    other = report(tmp_path / "b", FIRST, samples=5000, reference={"name": "x", "sha256": "34"})
     with pytest.raises(GanbenchError) as caught:
         compare(one, other)
     text = str(caught.value)
     assert "samples\n    A: 2000\n    B: 5000" in text
     assert "reference.sha256\n    A: 12\n    B: 34" in text
-    assert "name" not in text
+    assert "reference.name" not in text
+    assert text.endswith("the reference of A is digits, that of B x")
     code, output = compare(one, other, "--json")
     assert code == 2
     found = json.loads(output)
