@@ -74,8 +74,10 @@ class Interpolation(Inspection):
             made = images_of(ctx.sampler, flat)
             rows.append(made.reshape(count, steps, *made.shape[1:]))
             middles.append(f"{_middle(ways, ctx):.2f} along the {_NAMES[kind]}")
+        coded = any(latent.codes for latent in ctx.latents.values())
+        what = "the latents' noise, without codes," if coded else "the latents"
         caption = (
-            f"Length of the noise half-way, as a share of that at the ends: {', '.join(middles)} "
+            f"Length of {what} half-way, as a share of that at the ends: {', '.join(middles)} "
             "(means over the walks)."
         )
         labels = tuple(f"{index + 1} {kind}" for index in range(count) for kind in kinds)
