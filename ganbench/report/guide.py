@@ -15,8 +15,8 @@ SAMPLES_NOTE = (
 )
 POINTS_NOTE = (
     "Dots are 2,500 samples over the density of the data, in blue, in the first two coordinates; "
-    "samples outside the picture are not seen. Of a mixture, a ring is around each mode that has one "
-    "of these samples within its radius, and a cross through each that has none. Within a seed "
+    "samples outside the picture are not seen. Of a mixture, a ring is around each mode that has "
+    "one of these samples within its radius, and a cross through each that has none. Within a seed "
     "every arm draws from the same latents. The first seed shown is the one at which {reference} "
     "ends at its median; the second is the arm's worst."
 )
