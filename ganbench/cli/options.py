@@ -1,5 +1,6 @@
 """The options that several commands share."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,17 @@ files = click.option(
     "and pictures.  [default: the report's folder]",
 )
 
+
+def _finite(context: click.Context, parameter: click.Parameter, minutes: float) -> float:
+    if not math.isfinite(minutes):
+        raise click.BadParameter(f"{minutes:g} is no number of minutes; 0 is never")
+    return minutes
+
+
 stall = click.option(
     "--stall",
     type=click.FloatRange(min=0),
+    callback=_finite,
     default=STALL_MINUTES,
     show_default=True,
     metavar="MINUTES",

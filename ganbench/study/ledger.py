@@ -17,7 +17,7 @@ from ganbench.study.claim import Claim, claim_of
 from ganbench.study.definition import Definition
 from ganbench.study.duplicates import Duplicates
 from ganbench.study.journal import JOURNAL
-from ganbench.study.losses import TRIES, lost_for_good, times_lost
+from ganbench.study.losses import RESUMED, TRIES, lost_for_good, times_lost
 from ganbench.study.own_studies import OwnStudies
 from ganbench.study.records import FAILURE, STUDY, Cell, Ending, Record, read_records
 from ganbench.study.storage import Address, Notice, close_storage, open_storage
@@ -257,6 +257,10 @@ class Ledger:
     def put_back(self, number: int) -> bool:
         """Give up a running trial, and let another wait to go on; False if it had ended."""
         return self._give_up(number, "put back", "its worker was asked to stop")
+
+    def resume(self, number: int, step: int) -> None:
+        """Record the step of the checkpoint with which a trial goes on: that far it has got."""
+        self._update(self._storage.set_trial_user_attr, number, RESUMED, step)
 
     def note(self, number: int, step: int, value: float | None) -> bool:
         """Record the primary figure at a step; False if the trial's result is seen to be there.

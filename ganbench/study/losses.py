@@ -3,6 +3,8 @@
 from ganbench.study.own_studies import Standing
 from ganbench.study.records import ANSWERS, Record
 
+RESUMED = "resumed at"
+"""Attribute of a trial: the step at which it found the checkpoint of an earlier one."""
 TRIES = 3
 """So many workers may be lost over one trial: then it is no accident."""
 
@@ -11,17 +13,18 @@ def times_lost(known: Standing) -> int:
     """Return how many workers the work of a trial has cost, its own loss included.
 
     Those are counted that were lost one after another since it last got on, that is, since one was
-    measured at more steps than any before.
+    measured at more steps than any before, or found a checkpoint further on than any before.
     """
-    times, furthest = 0, 0
+    times, furthest = 0, (0, 0)
     for trial in known.trials:
         outcome = Record("", trial).ending.get("outcome")
         if trial.number == known.own.number or outcome == "lost":
-            measured = len(trial.intermediate_values)
-            times = 1 if measured > furthest else times + 1
-            furthest = max(furthest, measured)
+            reached = (len(trial.intermediate_values), trial.user_attrs.get(RESUMED, 0))
+            got_on = any(new > old for new, old in zip(reached, furthest, strict=True))
+            times = 1 if got_on else times + 1
+            furthest = (max(furthest[0], reached[0]), max(furthest[1], reached[1]))
         elif trial.state in ANSWERS or outcome == "failed":
-            times = furthest = 0
+            times, furthest = 0, (0, 0)
         if trial.number == known.own.number:
             break
     return times

@@ -197,6 +197,8 @@ class _Worker:
 
         kept = self._checkpoint(claim)
         trial, measured = kept.restore(build)
+        if trial.step > 0:
+            self.ledger.resume(claim.number, trial.step)
         self.link.send(
             Started(claim.number, claim.title, claim.seed, claim.key, trial.step, trial.steps)
         )

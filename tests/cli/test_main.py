@@ -68,6 +68,7 @@ def ganbench(*arguments):
         (["run", "tricks", "--storage", "mysql://me@host/db"], "supported are postgresql+psycopg"),
         (["run", "tricks", "--storage", "postgresql://host/db", "--fresh"], "other machines"),
         (["run", "tricks", "--files", "shared"], "with --storage"),
+        (["run", "tricks", "--stall", "nan"], "nan is no number of minutes"),
     ],
 )
 def test_a_users_error_ends_with_2_and_no_traceback(arguments, message, monkeypatch, capsys):

@@ -112,6 +112,17 @@ def test_a_result_of_a_trial_that_was_lost_three_times_meanwhile_answers_it(mach
     assert other.queue(WANTED) == []
 
 
+def test_losses_are_counted_since_a_checkpoint_was_last_found_further_on(machine):
+    ledger = machine()
+    ledger.queue(WANTED)
+    fates = []
+    for step in (0, 100, 200, 300, 300, 300):  # none is ever measured
+        claim = ledger.claim()
+        ledger.resume(claim.number, step)
+        fates.append(ledger.lose(claim.number, "preempted"))
+    assert fates == ["waits"] * 5 + ["failed"]
+
+
 @pytest.mark.parametrize("moment", range(1, 8))
 def test_a_trial_given_up_while_its_result_is_recorded_loses_nothing(machine, moment, monkeypatch):
     """Give it up before each of the writes that a result consists of."""
