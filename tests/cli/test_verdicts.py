@@ -1,7 +1,10 @@
 """What a run says at its end: names whole at 80 columns, and what to do about the rest."""
 
 import io
+from dataclasses import replace
+from math import exp
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -71,6 +74,38 @@ def test_the_verdict_table_breaks_no_name_within_a_word(width):
     words = {word for head in heads for word in head.split()}
     assert words >= {"width=16", "decay=0.5"}
     assert words & {"architecture=dcgan-transpose", "transpose"}
+
+
+def test_of_factors_that_are_combined_the_main_effects_are_told_below():
+    arms = {"baseline": (0, 0), "ema": (1, 0), "decay=0.99": (0, 1), "ema + decay=0.99": (1, 1)}
+    drawn = np.random.default_rng(0)
+    trials = [
+        (arm, seed, "complete", 20 * 0.7**ema * 1.01**wide * exp(drawn.normal(0, 0.01)))
+        for arm, (ema, wide) in arms.items()
+        for seed in range(10)
+    ]
+    plain = results_of(trials)
+    cells = {arm: dict(zip(("ema", "decay"), cell, strict=True)) for arm, cell in arms.items()}
+    results = replace(
+        plain,
+        study=plain.study
+        | {
+            "design": {"kind": "factorial"},
+            "factors": {"ema": ["off", "on"], "decay": [0.9, 0.99]},
+        },
+        arms=tuple(replace(arm, cell=cells[arm.name]) for arm in plain.arms),
+    )
+    file = io.StringIO()
+    print_verdicts(results, Console(file=file, width=80))
+    arms_told, told = file.getvalue().split("Main effects, each averaged over the other factors:")
+    assert "ema + decay=0.99" in arms_told
+    lines = [line.split() for line in told.splitlines() if "%" in line]
+    (ema,) = [line for line in lines if line[0] == "ema"]
+    assert ema[1] == "−30%"
+    assert ema[-2:] == ["✓", "helps"]
+    (decay,) = [line for line in lines if line[0] == "decay"]
+    assert decay[-3:] == ["≈", "no", "effect"]
+    assert max(map(len, told.splitlines())) <= 80
 
 
 def outcomes(*of_seeds):
