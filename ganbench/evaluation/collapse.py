@@ -115,15 +115,16 @@ class CollapseRules:
     Parameters
     ----------
     attainable : Spread or None
-        Modes that a perfect generator shows with as many samples; None, or fewer than 2, if
-        modes say nothing.
+        Modes that a perfect generator shows with as many samples. None, or so few that by
+        chance it may show a single one, and modes say nothing.
     draws : mapping of str to Spread
         Over draws of the data: ``diversity``, ``diversity_within``, ``near_copies``. For one
         that is not among them the constants hold as they are.
     """
 
     def __init__(self, attainable: Spread | None, draws: Mapping[str, Spread]) -> None:
-        self._attainable = attainable if attainable and attainable.mean >= 2 else None
+        telling = attainable is not None and attainable.not_above(math.inf) > 1
+        self._attainable = attainable if telling else None
         self._draws = dict(draws)
 
     def judge(self, history: Sequence[Seen]) -> Finding:

@@ -74,6 +74,22 @@ def test_modes_say_nothing_of_data_with_one_class():
     assert judged({"modes": 1, "diversity": 0.9}, rules=rules).health == "healthy"
 
 
+def test_one_of_two_classes_is_a_total_collapse_however_rare_the_other_is():
+    # A perfect generator's 256 samples miss the rarer one with a chance of 0.9^256 = 2e-12: so
+    # attainable are a little fewer than 2.
+    rules = CollapseRules(attainable_spread(torch.tensor([0.9, 0.1]), 256), DRAWS)
+    assert judged({"modes": 1}, rules=rules).health == "total collapse"
+    assert judged({"modes": 2}, rules=rules).health == "healthy"
+
+
+def test_so_few_samples_that_chance_may_show_one_mode_say_nothing_of_modes():
+    # Three samples of ten classes are of one class in a hundredth of draws; of two classes,
+    # 256 samples miss one of a hundredth in 0.99^256 = 8 % of draws.
+    for share, samples in ((torch.full((10,), 0.1), 3), (torch.tensor([0.99, 0.01]), 256)):
+        rules = CollapseRules(attainable_spread(share, samples), DRAWS)
+        assert judged({"modes": 1}, rules=rules).health == "healthy"
+
+
 def test_results_of_before_there_were_copies_and_histograms_are_judged_by_what_they_have():
     old = {"fid": 3.0, "modes": 10.0, "kl": 0.1, "diversity": 0.9, "diversity_within": 0.9}
     assert judged(old, old).health == "healthy"
