@@ -9,6 +9,8 @@ from ganbench.evaluation.collapse import NEAR
 
 MIN_PAIRS = 50
 """Pairs of one mode under which their mean distance says too little."""
+TIE = 1e-13
+"""Squared distances up to this part of the squared lengths are 0: what rounding makes of copies."""
 
 
 def mean_distance(features: Tensor) -> float:
@@ -47,6 +49,26 @@ def mean_distance_within(features: Tensor, modes: Tensor) -> float | None:
     return float(torch.cat(distances).sum() / pairs)
 
 
+def distances(features: Tensor) -> Tensor:
+    """Return the Euclidean distances of all items, float64; copies are at 0 exactly.
+
+    Parameters
+    ----------
+    features : Tensor, shape (items, width)
+
+    Returns
+    -------
+    Tensor, shape (items, items)
+    """
+    wide = features.cpu().double()
+    # Distances stay as they are, and lose fewer digits nearer to the origin.
+    wide = wide - wide.mean(dim=0)
+    lengths = wide.square().sum(dim=1)
+    tie = (TIE * (lengths[:, None] + lengths[None])).sqrt()
+    found = torch.cdist(wide, wide)
+    return found.masked_fill_(found <= tie, 0)
+
+
 def nearest_distances(features: Tensor) -> Tensor:
     """Return each item's distance to the nearest other one, float64, shape (items,).
 
@@ -55,10 +77,7 @@ def nearest_distances(features: Tensor) -> Tensor:
     features : Tensor, shape (items, width)
         At least two items.
     """
-    wide = features.cpu().double()
-    # Distances stay as they are, and lose fewer digits nearer to the origin.
-    wide = wide - wide.mean(dim=0)
-    return torch.cdist(wide, wide).fill_diagonal_(math.inf).min(dim=1).values
+    return distances(features).fill_diagonal_(math.inf).min(dim=1).values
 
 
 def closeness(features: Tensor) -> float:

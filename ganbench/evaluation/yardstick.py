@@ -7,14 +7,14 @@ from torch import Tensor
 
 from ganbench.evaluation.collapse import Spread
 from ganbench.evaluation.context import Reference
-from ganbench.evaluation.spread import MIN_PAIRS
+from ganbench.evaluation.spread import MIN_PAIRS, distances
 
 POOL = 2000
 """Data items that draws are taken from, at most."""
 FEWEST = 4
 """Data items that two draws of two can be taken from."""
 DRAWS = 50
-RECIPE = 1
+RECIPE = 2
 """Raised when draws are taken or measured otherwise: part of their cache's key."""
 
 
@@ -43,23 +43,21 @@ def spreads_of_draws(
     dict of str to Spread
         Of those figures that are defined on every draw.
     """
-    wide = features.cpu().double()
-    wide = wide - wide.mean(dim=0)
-    distances = torch.cdist(wide, wide).fill_diagonal_(0)
-    pool, draws = len(wide), torch.Generator().manual_seed(0)
+    apart = distances(features)
+    pool, draws = len(features), torch.Generator().manual_seed(0)
     drawn = min(size, pool // 2)
     chosen = torch.stack([torch.randperm(pool, generator=draws)[:drawn] for _ in range(DRAWS)])
     taken = torch.zeros(DRAWS, pool, dtype=torch.float64).scatter_(1, chosen, 1)
-    found = {"near_copies": _copies(distances, chosen, usual.closeness)}
+    found = {"near_copies": _copies(apart, chosen, usual.closeness)}
     if usual.spread:
         # Over all pairs of a draw at once: its indicator on both sides of the matrix.
-        total = (taken @ distances * taken).sum(dim=1)
+        total = (taken @ apart * taken).sum(dim=1)
         found["diversity"] = total / (drawn * (drawn - 1)) / usual.spread
     if modes is not None and usual.spread_within:
         same = ((modes[:, None] == modes[None]) & (modes >= 0)).double().fill_diagonal_(0)
         pairs = (taken @ same * taken).sum(dim=1)
         if bool((pairs >= 2 * MIN_PAIRS).all()):
-            total = (taken @ (distances * same) * taken).sum(dim=1)
+            total = (taken @ (apart * same) * taken).sum(dim=1)
             found["diversity_within"] = total / pairs / usual.spread_within
     scale = math.sqrt(drawn / size / (1 - drawn / pool))
     return {
@@ -68,10 +66,10 @@ def spreads_of_draws(
     }
 
 
-def _copies(distances: Tensor, chosen: Tensor, closeness: float) -> Tensor:
+def _copies(apart: Tensor, chosen: Tensor, closeness: float) -> Tensor:
     """Return the share of near copies in each draw, float64, shape (draws,)."""
     shares = []
     for items in chosen:
-        nearest = distances[items[:, None], items].fill_diagonal_(math.inf).min(dim=1).values
+        nearest = apart[items[:, None], items].fill_diagonal_(math.inf).min(dim=1).values
         shares.append((nearest <= closeness).double().mean())
     return torch.stack(shares)

@@ -106,6 +106,17 @@ def test_copies_and_drift_are_found_where_nothing_else_sees_them(measure, digits
         )
 
 
+def test_exact_copies_are_near_copies_where_the_data_have_twins(host, tmp_path):
+    draws = torch.Generator().manual_seed(0)
+    items = torch.randint(256, (350, 1, 8, 8), generator=draws, dtype=torch.uint8)
+    twins = Data("twins", items[:300].repeat(2, 1, 1, 1))
+    settings = Evaluation(extractor=Component(name="pixels"), samples=500)
+    measure = Evaluator(settings, twins, host, CPU, tmp_path)
+    assert measure.evaluate(items[300:].repeat(10, 1, 1, 1))["near_copies"] == 1
+    # Of 300 drawn of 600 items each has its twin among the other 299 with a chance of 299 / 599.
+    assert "near copies 0.50" in measure.collapse_rule
+
+
 def test_a_state_depends_on_what_was_recorded_and_on_no_more(measure, digits):
     history = [measure.measure(samples) for samples in oscillation(Sampler(digits, 3))]
     recorded = [
