@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganbench.config.model import Evaluation
+from ganbench.evaluation.arithmetic import exact
 from ganbench.evaluation.cache import cache_key, load_if_sound, save_atomically
 from ganbench.evaluation.choosing import EvaluationError, choose_metrics, create_fitting
 from ganbench.evaluation.collapse import CollapseRules, Finding, Measurement, Seen, Spread
@@ -82,7 +83,7 @@ class Evaluator:
         _make_folder(cache)
         self._cache = cache
         self._study = StudyContext(data, device, cache, progress or _quiet)
-        with torch.no_grad():
+        with exact(device):
             self._extractor.prepare(self._study)
             self._check_counts()
             self._reference = self._load_reference(cache)
@@ -144,7 +145,7 @@ class Evaluator:
             If samples are not finite, or not of the data's shape and kind.
         """
         data = self._data
-        wrong_type = samples.is_floating_point() == data.is_image
+        wrong_type = samples.dtype != data.items.dtype
         if tuple(samples.shape[1:]) != data.shape or len(samples) < 2 or wrong_type:
             raise ValueError(
                 f"samples of shape {tuple(samples.shape)} and {samples.dtype}, expected two or "
@@ -153,19 +154,19 @@ class Evaluator:
         if samples.is_floating_point() and not torch.isfinite(samples).all():
             raise ValueError("non-finite samples")
         batches = self._split(samples)
-        with torch.no_grad():
+        with exact(self._study.device):
             features = self._features(batches, "samples'", progress or _quiet)
             return self._measure(batches, features, final, discriminator)
 
     def features_of(self, items: Tensor) -> Tensor:
         """Return the extractor's features, (items, width), of images or points as saved."""
-        with torch.no_grad():
+        with exact(self._study.device):
             return self._features(self._split(items))
 
     def labels_of(self, items: Tensor) -> Tensor | None:
         """Return the study's classifier's labels of images; None if it cannot be trained."""
         try:
-            with torch.no_grad():
+            with exact(self._study.device):
                 logits = self._study.logits_of(self._split(items))
         finally:
             self._study.forget()
@@ -178,7 +179,7 @@ class Evaluator:
         """
         items = self._data.items
         most = max(2, KEPT // (4 * len(self._reference.moments.mean)))
-        with torch.no_grad():
+        with exact(self._study.device):
             if len(items) <= most:
                 return torch.arange(len(items)), self._take_all(self._cache)
             chosen = _subset(len(items), most)
@@ -299,20 +300,24 @@ class Evaluator:
         done, parts = 0, []
         progress = progress or self._study.progress
         total = sum(len(batch) for batch in batches)
-        # A trial's autocast must not reach the instrument that measures it.
-        with torch.autocast(self._study.device.type, enabled=False):
-            for batch in batches:
-                part = self._extractor.features(batch)
-                if part.ndim != 2 or len(part) != len(batch):
-                    raise EvaluationError(
-                        f"the extractor {self._extractor.name!r} gave features of shape "
-                        f"{tuple(part.shape)} for {len(batch)} items, expected (items, width)"
-                    )
-                parts.append(part)
-                done += len(batch)
-                if label is not None:
-                    progress(f"{label} features", done, total)
-        return torch.cat(parts)
+        for batch in batches:
+            part = self._extractor.features(batch)
+            if part.ndim != 2 or len(part) != len(batch):
+                raise EvaluationError(
+                    f"the extractor {self._extractor.name!r} gave features of shape "
+                    f"{tuple(part.shape)} for {len(batch)} items, expected (items, width)"
+                )
+            parts.append(part)
+            done += len(batch)
+            if label is not None:
+                progress(f"{label} features", done, total)
+        features = torch.cat(parts)
+        if not torch.isfinite(features).all():
+            name = self._extractor.name
+            raise EvaluationError(
+                f"the extractor {name!r} gave features that are not finite; are its weights sound?"
+            )
+        return features
 
     def _measure(
         self,

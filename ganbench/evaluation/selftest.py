@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganbench.config.model import Component
+from ganbench.evaluation.arithmetic import exact
 from ganbench.evaluation.context import StudyContext
 from ganbench.evaluation.corruptions import (
     AT_THE_END,
@@ -208,7 +209,7 @@ def _vary_batches(
     extractor: Extractor = host.create("extractor", component.name, component.parameters)
     study = StudyContext(bench.reference, device, cache, progress)
     found = []
-    with torch.no_grad():
+    with exact(device):
         extractor.prepare(study)
         for size in BATCHES:
             parts = [extractor.features(part) for part in torch.split(samples, size)]

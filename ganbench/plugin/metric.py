@@ -90,7 +90,8 @@ class Extractor:
     def features(self, items: Tensor) -> Tensor:
         """Return features, float32, shape (items, width), of uint8 images or points.
 
-        Called without gradients, in batches, on the samples and on the data alike.
+        Called without gradients, autocast or TF32, in batches, on the samples and on the data
+        alike. Features that are not finite end the study or the trial.
         """
         raise NotImplementedError
 
