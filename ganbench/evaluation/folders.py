@@ -15,6 +15,14 @@ from ganbench.plugin import DataError, Host, Progress
 FOLDER = "folder"
 """The data set that reads folders of images."""
 ALWAYS = "fid"
+OF_A_GENERATOR = (
+    "generator_weights",
+    "batch_norm_statistics",
+    "sampling_batch",
+    "quantisation",
+    "collapse_rule",
+)
+"""Keys of a protocol that say how samples are made and judged; folders hold images as they are."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +103,21 @@ def score_folder(
             f"all images of {grey[0]} are grey, and those of the other folder are not: figures "
             "tell of the colour too"
         )
+    figures = evaluator.evaluate(made.items, final=True)
+    notes += [
+        f"{name} gives nothing here: undefined on these images, or it looks at a trial's networks"
+        for name in names
+        if not figures.keys() & host.find("metric", name).cls.figures.keys()
+    ]
+    protocol = {k: v for k, v in evaluator.protocol.items() if k not in OF_A_GENERATOR}
+    protocol["reference"] = {**protocol["reference"], "name": str(reference)}
     return FolderScore(
         samples=len(made.items),
         reference=len(real.items),
-        figures=evaluator.evaluate(made.items),
+        figures=figures,
         notes=evaluator.metric_notes,
-        protocol=evaluator.protocol,
-        warnings=(*notes, *evaluator.protocol["warnings"]),
+        protocol=protocol,
+        warnings=(*notes, *protocol["warnings"]),
     )
 
 

@@ -217,6 +217,28 @@ def test_grey_images_against_coloured_ones_are_told(tmp_path):
     assert "note: all images of a are grey, and those of the other folder are not" in output
 
 
+def test_a_metric_that_gives_nothing_of_a_folder_is_told(tmp_path):
+    images(tmp_path / "a", 0, 30)
+    for name in ("x", "y"):
+        (tmp_path / "b" / name).mkdir(parents=True)
+        images(tmp_path / "b" / name / "z", 1, 20)
+    code, output = compare("a", "b", "--extractor", "pixels", "--metrics", "probe,vendi", "--json")
+    found = json.loads(output)
+    assert found["figures"].keys() == {"fid", "vendi", "vendi_data"}
+    (told,) = [text for text in found["warnings"] if "gives nothing" in text]
+    assert told.startswith("probe ")
+    assert code == 0
+
+
+def test_the_protocol_of_folders_says_nothing_of_a_generator(tmp_path):
+    images(tmp_path / "a", 0, 3), images(tmp_path / "b", 1, 3)
+    _, output = compare("a", "b", "--extractor", "pixels", "--json")
+    protocol = json.loads(output)["protocol"]
+    assert protocol["reference"]["name"].endswith("b")
+    assert protocol["samples"] == 3
+    assert not {"generator_weights", "batch_norm_statistics", "quantisation"} & protocol.keys()
+
+
 def test_few_images_are_warned_of(tmp_path):
     images(tmp_path / "a", 0, 20), images(tmp_path / "b", 1, 220)
     code, output = compare("a", "b", "--extractor", "pixels")
