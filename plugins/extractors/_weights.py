@@ -6,6 +6,7 @@ import tempfile
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import torch
@@ -149,9 +150,16 @@ def _place(file: Published, parameters: PretrainedParameters) -> Path:
     return next((folder / name for name in names if (folder / name).is_file()), folder / file.name)
 
 
+def _digest(extractor: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"extractor {extractor}: {path} cannot be read: {error}") from error
+
+
 def _check(extractor: str, path: Path, expected: str) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _digest(extractor, path)
     if not digest.startswith(expected):
         raise DataError(
             f"extractor {extractor}: the weights {path} have the SHA-256 {digest}, expected one "
@@ -175,11 +183,16 @@ def _download(extractor: str, file: Published, path: Path, progress: Progress) -
                 while chunk := source.read(1 << 18):
                     stream.write(chunk)
                     progress(f"download {path.name}", stream.tell(), length and int(length))
-            _check(extractor, Path(name), file.sha256)
+            digest = _digest(extractor, Path(name))
+            if not digest.startswith(file.sha256):
+                raise OSError(
+                    f"what came has the SHA-256 {digest}, expected one that starts with "
+                    f"{file.sha256}"
+                )
             os.replace(name, path)
         finally:
             Path(name).unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise DataError(
             f"extractor {extractor}: the weights {path.name} are not in {path.parent}, and cannot "
             f"be downloaded ({error}); fetch {file.url} elsewhere and put the file there, or name "

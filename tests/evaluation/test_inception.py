@@ -1,4 +1,5 @@
 import hashlib
+import http.client
 import io
 import urllib.error
 
@@ -124,9 +125,40 @@ def test_a_download_is_checked_and_told_of(empty_hub, monkeypatch):
 def test_a_download_with_another_hash_is_not_kept(empty_hub, monkeypatch):
     monkeypatch.setattr(_weights.urllib.request, "urlopen", lambda *_, **__: Answer(b"page"))
     file = _weights.Published("https://example.org/w.pth", "6726825d")
-    with pytest.raises(DataError, match=r"extractor mine: .*expected one that starts with 6726"):
+    with pytest.raises(
+        DataError,
+        match=r"mine: the weights w\.pth are not in .*what came has .*starts with 6726.*fetch",
+    ):
         _weights.obtain("mine", file, _weights.PretrainedParameters(), print)
     assert list(empty_hub.iterdir()) == []
+
+
+class Cut(Answer):
+    def read(self, size):
+        raise http.client.IncompleteRead(b"")
+
+
+def test_a_download_that_breaks_off_is_told(empty_hub, monkeypatch):
+    monkeypatch.setattr(_weights.urllib.request, "urlopen", lambda *_, **__: Cut())
+    file = _weights.Published("https://example.org/w.pth", "6726825d")
+    with pytest.raises(DataError, match=r"cannot be downloaded \(IncompleteRead.*put the file"):
+        _weights.obtain("mine", file, _weights.PretrainedParameters(), print)
+    assert list(empty_hub.iterdir()) == []
+
+
+def test_weights_that_cannot_be_read_are_told(tmp_path, monkeypatch):
+    path = tmp_path / "mine.pth"
+    path.write_bytes(b"rubbish")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_weights.hashlib, "file_digest", refuse)
+    chosen = _weights.PretrainedParameters(weights=str(path))
+    file = _weights.Published("https://example.org/w.pth", "6726825d")
+    with pytest.raises(DataError, match=r"mine\.pth cannot be read: .*Permission denied"):
+        _weights.obtain("mine", file, chosen, print)
+    assert "Permission denied" in _weights.asset("mine", file, chosen).problem
 
 
 def test_a_file_that_holds_no_weights_is_named(host, tmp_path):
