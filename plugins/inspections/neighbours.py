@@ -33,7 +33,7 @@ from ganbench.plugin import (
     Picture,
 )
 
-from ..metrics._features import blocks, in_double, squared_distances
+from ..metrics._features import in_double, nearest
 from ._latents import images_of
 
 NEAREST = 3
@@ -43,7 +43,7 @@ ROWS = 4
 """Samples of either kind."""
 
 
-def nearest(queries: Tensor, features: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def nearest_features(queries: Tensor, features: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return distances to, and places of, the nearest features of each query, nearest first.
 
     Parameters
@@ -56,13 +56,8 @@ def nearest(queries: Tensor, features: Tensor, count: int) -> tuple[Tensor, Tens
     -------
     tuple of Tensor, both of shape (n, count): float64 and int64
     """
-    first, second = in_double(queries), in_double(features)
-    parts = [
-        squared_distances(first[rows], second)[0].topk(count, largest=False)
-        for rows in blocks(len(first), len(second))
-    ]
-    squares = torch.cat([part.values for part in parts])
-    return squares.sqrt(), torch.cat([part.indices for part in parts])
+    squares, places = nearest(in_double(queries), in_double(features), count)
+    return squares.sqrt(), places
 
 
 class Neighbours(Inspection):
@@ -92,8 +87,8 @@ class Neighbours(Inspection):
         if len(features) <= NEAREST:
             raise NothingToShowError(f"there are {len(features)} training images")
         images = images_of(ctx.sampler, ctx.sampler.latents(self.parameters.samples)).cpu()
-        distances, found = nearest(ctx.features(images).cpu(), features, NEAREST)
-        usual, _ = nearest(features[: self.parameters.samples], features, 2)
+        distances, found = nearest_features(ctx.features(images).cpu(), features, NEAREST)
+        usual, _ = nearest_features(features[: self.parameters.samples], features, 2)
         closest = distances[:, 0].argsort()[:ROWS].tolist()
         others = [index for index in range(len(images)) if index not in closest][:ROWS]
         shown = [*closest, *others]

@@ -42,3 +42,24 @@ def squared_distances(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     squares = torch.addmm(lengths, first, second.T, alpha=-2)
     tie = lengths.mul_(TIE)
     return squares.masked_fill_(squares <= tie, 0), tie
+
+
+def nearest(queries: Tensor, items: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the squared distances to the nearest items, in order, and which they are.
+
+    Parameters
+    ----------
+    queries, items : Tensor, shapes (n, width) and (m, width), float64
+    count : int
+        At most m.
+
+    Returns
+    -------
+    tuple of Tensor, both of shape (n, count)
+    """
+    distances = queries.new_empty(len(queries), count)
+    which = torch.empty(len(queries), count, dtype=torch.int64, device=queries.device)
+    for rows in blocks(len(queries), len(items)):
+        squares, _ = squared_distances(queries[rows], items)
+        distances[rows], which[rows] = squares.topk(count, largest=False, sorted=True)
+    return distances, which

@@ -1,8 +1,7 @@
 """Metrics of the pixels themselves, as ratios to the data's."""
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -11,8 +10,6 @@ from ganbench.plugin import Data
 
 BATCH = 2**18
 """Pixels at once: 2 MB in float64."""
-
-Statistic = TypeVar("Statistic")
 
 
 def takes_images(data: Data, least: int) -> tuple[bool, str]:
@@ -34,22 +31,3 @@ def in_batches(images: Tensor) -> Iterator[Tensor]:
 def log_ratio_gap(ratio: float) -> float:
     """Return the absolute natural logarithm: how far a ratio is from 1, either way."""
     return abs(math.log(ratio))
-
-
-class OfData(Generic[Statistic]):
-    """A statistic of all the training images, computed when it is first asked for.
-
-    Parameters
-    ----------
-    measure : callable (images) -> statistic
-    """
-
-    def __init__(self, measure: Callable[[Tensor], Statistic]) -> None:
-        self._measure = measure
-        self._known: tuple[Data, Statistic] | None = None
-
-    def __call__(self, data: Data) -> Statistic:
-        """Return the statistic of these data."""
-        if self._known is None or self._known[0] is not data:
-            self._known = data, self._measure(data.items)
-        return self._known[1]

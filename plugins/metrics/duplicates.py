@@ -6,7 +6,8 @@ Parameters: ``rarity``: share of the data items that may have a near duplicate a
 
 Details and trade-offs: two samples are near duplicates if they lie within a threshold in
 feature space: the distance to the nearest other of a fixed draw of as many data items as
-samples, of which ``rarity`` of the items have no more (the quantile, the lower of two). Of a
+samples, of which ``rarity`` of the items have no more (the quantile, the lower of two). Where
+there are fewer data than samples, ``duplicates`` is the share among as many of these. Of a
 generator that makes N things equally often, two samples are the same with a chance of 1/N: so
 ``support`` is the pairs of samples over the near duplicate pairs, an effective number where
 they are not equally often, as 1 / sum p² it is. It is the birthday test with all pairs in place
@@ -15,20 +16,22 @@ of one batch: a batch of about 1.2 sqrt(N) has a duplicate with a chance of one 
 stands alone where there are no pairs. Beside it ``support_data``: the data have more than can be
 counted, and score what the threshold leaves them, so a support near that means "not counted".
 The authors looked at each pair with their own eyes; a threshold does not, and features that
-tell classes apart find alike what differs within a class. ``exact_duplicates`` depends on
-nothing. Cost: distances of all pairs of samples, and of data items, at each evaluation.
+tell classes apart find alike what differs within a class. ``exact_duplicates`` looks at no
+features. Cost: distances of all pairs of samples at each evaluation, and of data items once.
 
 Attribution: Arora and Zhang, 2018, *Do GANs learn the distribution? Some theory and empirics*;
 the calibrated threshold and the estimate over all pairs are ours.
 """
 
 import hashlib
+from typing import NamedTuple
 
 from torch import Tensor
 
 from ganbench.plugin import Annotated, Field, Metric, MetricContext, MetricParameters
 
 from ._features import blocks, in_double, squared_distances
+from ._once import OfData
 from .prdc import squared_radii
 
 LEVEL = 0.95
@@ -103,6 +106,17 @@ def repeated_share(samples: Tensor) -> float:
     return 1 - len({hashlib.sha256(row).digest() for row in rows}) / len(rows)
 
 
+class DataSide(NamedTuple):
+    """What samples are compared with."""
+
+    centre: Tensor
+    """Mean of the data items' features: shape (width,)."""
+    items: int
+    threshold: float
+    """Squared distance of near duplicates."""
+    support: float | None
+
+
 class Duplicates(Metric):
     """Near and exact duplicates, and the support size that they speak for."""
 
@@ -126,21 +140,32 @@ class Duplicates(Metric):
         rarity: Annotated[float, Field(gt=0, le=0.5)] = 0.01
         """Share of data items that have a near duplicate among as many: sets the threshold."""
 
+    def __init__(self, parameters: MetricParameters) -> None:
+        super().__init__(parameters)
+        self._of_data = OfData(self._measure_data)
+
     def compute(self, ctx: MetricContext) -> dict[str, float]:
         """Return the figures that are defined."""
-        mine, theirs = in_double(ctx.features), in_double(ctx.reference_features())
-        # Distances stay as they are, and lose fewer digits nearer to the origin.
-        centre = theirs.mean(dim=0)
-        mine, theirs = mine - centre, theirs - centre
-        threshold = rarity_threshold(theirs, self.parameters.rarity)
-        pairs, members = close_pairs(mine, threshold)
-        supports = {
-            "support": support_size(pairs, len(mine)),
-            "support_data": support_size(close_pairs(theirs, threshold)[0], len(theirs)),
-        }
+        data = self._of_data(ctx)
+        mine = in_double(ctx.features) - data.centre
+        pairs, members = close_pairs(mine, data.threshold)
+        # Of more samples than data items more would have a neighbour, by their number alone.
+        as_many = mine[: data.items]
+        if len(as_many) < len(mine):
+            members = close_pairs(as_many, data.threshold)[1]
+        supports = {"support": support_size(pairs, len(mine)), "support_data": data.support}
         return {
-            "duplicates": members / len(mine),
+            "duplicates": members / len(as_many),
             "exact_duplicates": repeated_share(ctx.samples),
             "support_least": least_support(pairs, len(mine)),
             **{key: size for key, size in supports.items() if size is not None},
         }
+
+    def _measure_data(self, ctx: MetricContext) -> DataSide:
+        items = in_double(ctx.reference_features())
+        # Distances stay as they are, and lose fewer digits nearer to the origin.
+        centre = items.mean(dim=0)
+        items = items - centre
+        threshold = rarity_threshold(items, self.parameters.rarity)
+        support = support_size(close_pairs(items, threshold)[0], len(items))
+        return DataSide(centre, len(items), threshold, support)

@@ -38,7 +38,8 @@ from ganbench.plugin import (
     MetricParameters,
 )
 
-from ._images import OfData, in_batches, log_ratio_gap, takes_images
+from ._images import in_batches, log_ratio_gap, takes_images
+from ._once import OfData
 
 FEWEST = 7
 """Neighbours, of 8, that a noise point stands out from."""
@@ -116,7 +117,7 @@ class NoiseOfImages(Metric):
 
     def __init__(self, parameters: MetricParameters) -> None:
         super().__init__(parameters)
-        self._of_data = OfData(self._measure)
+        self._of_data = OfData(lambda ctx: self._measure(ctx.data.items))
 
     def applies(self, data: Data) -> tuple[bool, str]:
         """Need images with an inside."""
@@ -124,7 +125,7 @@ class NoiseOfImages(Metric):
 
     def compute(self, ctx: MetricContext) -> dict[str, float]:
         """Return the ratios that are defined."""
-        data, samples = self._of_data(ctx.data), self._measure(ctx.samples)
+        data, samples = self._of_data(ctx), self._measure(ctx.samples)
         ours, theirs = ((each.points + 0.5) / each.pixels for each in (samples, data))
         figures = {
             "noise_points": ours / theirs,

@@ -10,7 +10,8 @@ data's; ``gradient`` the mean length of the gradient (central differences, grey 
 pixel), likewise. 1: as the data; below, blurred. Noise is steep too, and the Laplacian sees it
 more than edges: read both beside ``noise``. A ratio above 1 is no praise, so a study is judged by
 ``sharpness_gap``, |ln sharpness|, which counts twice as sharp like half as sharp. All are
-left out where the images are flat. Pixels of the border have no Laplacian and no gradient.
+left out where the images are flat, and ``gradient`` where the data have none (a checkerboard of
+single pixels has a Laplacian alone). Pixels of the border have no Laplacian and no gradient.
 Cost: next to none.
 
 Attribution: Pech-Pacheco et al., 2000, "Diatom autofocusing in brightfield microscopy" (the
@@ -24,7 +25,8 @@ from torch import Tensor
 
 from ganbench.plugin import Data, Metric, MetricContext, MetricParameters
 
-from ._images import OfData, in_batches, log_ratio_gap, takes_images
+from ._images import in_batches, log_ratio_gap, takes_images
+from ._once import OfData
 
 
 class Sharpness(NamedTuple):
@@ -59,14 +61,14 @@ class SharpnessOfImages(Metric):
         "sharpness": "variance of the samples' Laplacian over the data's; 1 as sharp as the data, "
         "less where blurred, more where noisy",
         "gradient": "mean length of the samples' grey-level gradient over the data's; 1 as in the "
-        "data",
+        "data; left out where these have none",
         "sharpness_gap": "|ln sharpness|; 0 is best, lower is better",
     }
     lower_is_better = ("sharpness_gap",)
 
     def __init__(self, parameters: MetricParameters) -> None:
         super().__init__(parameters)
-        self._of_data = OfData(sharpness_of)
+        self._of_data = OfData(lambda ctx: sharpness_of(ctx.data.items))
 
     def applies(self, data: Data) -> tuple[bool, str]:
         """Need images with an inside."""
@@ -74,13 +76,12 @@ class SharpnessOfImages(Metric):
 
     def compute(self, ctx: MetricContext) -> dict[str, float]:
         """Return the ratios; nothing where samples or data are flat."""
-        data, samples = self._of_data(ctx.data), sharpness_of(ctx.samples)
+        data, samples = self._of_data(ctx), sharpness_of(ctx.samples)
         # A plane that slopes evenly has a gradient and no Laplacian.
         if not (data.laplacian_variance and samples.laplacian_variance):
             return {}
         ratio = samples.laplacian_variance / data.laplacian_variance
-        return {
-            "sharpness": ratio,
-            "gradient": samples.gradient / data.gradient,
-            "sharpness_gap": log_ratio_gap(ratio),
-        }
+        figures = {"sharpness": ratio, "sharpness_gap": log_ratio_gap(ratio)}
+        if data.gradient:
+            figures["gradient"] = samples.gradient / data.gradient
+        return figures

@@ -40,7 +40,8 @@ from torch import Tensor
 
 from ganbench.plugin import Data, Metric, MetricContext, MetricParameters
 
-from ._images import OfData, in_batches, takes_images
+from ._images import in_batches, takes_images
+from ._once import OfData
 
 PERIODS = (2, 4, 8, 16)
 """Pixels after which the grid of an up-sampling step may repeat."""
@@ -176,7 +177,7 @@ class Spectrum(Metric):
 
     def __init__(self, parameters: MetricParameters) -> None:
         super().__init__(parameters)
-        self._data_spectrum = OfData(power_spectrum)
+        self._data_spectrum = OfData(lambda ctx: power_spectrum(ctx.data.items))
 
     def applies(self, data: Data) -> tuple[bool, str]:
         """Need images with room for a grid."""
@@ -184,6 +185,6 @@ class Spectrum(Metric):
 
     def compute(self, ctx: MetricContext) -> dict[str, float]:
         """Return the figures that the size of the images allows."""
-        data = self._data_spectrum(ctx.data)
+        data = self._data_spectrum(ctx)
         samples = power_spectrum(ctx.samples)
         return compare_spectra(samples, data.to(samples.device))

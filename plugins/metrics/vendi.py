@@ -19,9 +19,10 @@ Vendi Score", which takes the smaller Gram matrix.
 import torch
 from torch import Tensor
 
-from ganbench.plugin import Data, Metric, MetricContext
+from ganbench.plugin import Data, Metric, MetricContext, MetricParameters
 
 from ._features import in_double
+from ._once import OfData
 
 
 def vendi_score(features: Tensor) -> float | None:
@@ -58,6 +59,10 @@ class Vendi(Metric):
         "vendi_data": "the same of a fixed draw of as many data items: a yardstick",
     }
 
+    def __init__(self, parameters: MetricParameters) -> None:
+        super().__init__(parameters)
+        self._of_data = OfData(lambda ctx: vendi_score(ctx.reference_features()))
+
     def applies(self, data: Data) -> tuple[bool, str]:
         """Need images: a cosine of coordinates depends on where the origin is."""
         if data.is_image:
@@ -68,6 +73,6 @@ class Vendi(Metric):
         """Return both scores, where defined."""
         scores = {
             "vendi": vendi_score(ctx.features),
-            "vendi_data": vendi_score(ctx.reference_features()),
+            "vendi_data": self._of_data(ctx),
         }
         return {key: score for key, score in scores.items() if score is not None}

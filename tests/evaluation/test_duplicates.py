@@ -124,3 +124,20 @@ def test_data_that_are_copies_themselves_leave_exact_copies_to_count(host, tmp_p
     assert figures["duplicates"] == 0
     assert "support" not in figures
     assert figures["support_data"] == 400 * 399 / 2 / 200
+
+
+def test_more_samples_than_data_are_no_more_alike_by_their_number(host, tmp_path):
+    """Fresh points: ten times as many lie within anybody's distance ten times as often."""
+    from ganbench.plugin import Data
+
+    def cloud(count, seed):
+        return torch.randn(count, 4, generator=torch.Generator().manual_seed(seed))
+
+    metrics = (Component(name="fid"), Component(name="duplicates", parameters={"rarity": 0.1}))
+    settings = Evaluation(metrics=metrics, extractor=Component(name="coordinates"), samples=2000)
+    found = []
+    for seed in range(10):
+        data = Data("few", cloud(200, seed))
+        measure = Evaluator(settings, data, host, torch.device("cpu"), tmp_path)
+        found.append(measure.evaluate(cloud(2000, 100 + seed))["duplicates"])
+    assert np.mean(found) == pytest.approx(0.1, abs=0.04)

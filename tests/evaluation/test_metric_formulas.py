@@ -74,6 +74,28 @@ def test_vendi_is_the_entropy_of_the_kernels_eigenvalues_on_either_side(count, w
     assert vendi.vendi_score(torch.tensor(points)) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["vendi", "duplicates", "memorisation"])
+def test_what_a_metric_says_of_the_data_is_computed_once_a_study(name, host):
+    class Shown:
+        data = object()
+        asked = 0
+
+        def __init__(self, copies):
+            self.samples = self.features = features(60 // copies, 5, 1).repeat(copies, 1)
+
+        def reference_features(self):
+            type(self).asked += 1
+            return self.training_features()[:60]
+
+        def training_features(self):
+            return features(90, 5, 7)
+
+    metric = host.create("metric", name)
+    found = [metric.compute(Shown(copies)) for copies in (1, 2)]
+    assert Shown.asked == 1
+    assert found[1] == host.create("metric", name).compute(Shown(2)) != found[0]
+
+
 def test_vendi_is_left_out_of_features_without_a_direction():
     assert vendi.vendi_score(torch.zeros(4, 3)) is None
 

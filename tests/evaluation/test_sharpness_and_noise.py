@@ -98,6 +98,14 @@ def test_flat_samples_have_no_sharpness(host, photograph):
     assert measure(host, "sharpness", flat, photograph) == {}
 
 
+def test_data_of_single_pixel_grids_have_a_laplacian_and_no_gradient(host):
+    board = 255.0 * ((torch.arange(8)[:, None] + torch.arange(8)) % 2)
+    data, half = board.repeat(5, 1, 1, 1), (0.4 * board).repeat(5, 1, 1, 1)
+    found = measure(host, "sharpness", data, half)
+    assert found["sharpness"] == pytest.approx((102 / 255) ** 2)
+    assert "gradient" not in found
+
+
 def test_points_are_counted_one_by_one():
     image = torch.full((1, 1, 12, 12), 100, dtype=torch.uint8)
     image[0, 0, 2, 2], image[0, 0, 6, 6], image[0, 0, 9, 3] = 255, 0, 165

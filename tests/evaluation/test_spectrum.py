@@ -187,7 +187,7 @@ def test_spectra_of_the_data_are_computed_once_and_of_other_data_anew(host, monk
     seen = []
     original = spectrum.power_spectrum
     metric = spectrum.Spectrum(spectrum.Spectrum.Parameters())
-    metric._data_spectrum._measure = lambda images: seen.append(1) or original(images)
+    metric._data_spectrum._measure = lambda ctx: seen.append(1) or original(ctx.data.items)
     data = Data("one", as_bytes(noise(20, 8)))
     first = metric.compute(Evaluation(data, as_bytes(noise(20, 8, seed=3))))
     assert metric.compute(Evaluation(data, as_bytes(noise(20, 8, seed=3)))) == first

@@ -204,7 +204,7 @@ class TestNeighbours:
     def test_nearest_are_found_by_trying_all(self):
         stream = torch.Generator().manual_seed(0)
         queries, features = (torch.randn(n, 5, generator=stream) for n in (7, 60))
-        distances, places = neighbours.nearest(queries, features, 3)
+        distances, places = neighbours.nearest_features(queries, features, 3)
         for query, row, found in zip(queries, distances, places, strict=True):
             every = sorted((math.dist(query, other), i) for i, other in enumerate(features))
             assert [i for _, i in every[:3]] == found.tolist()
