@@ -95,7 +95,7 @@ class Modes(Metric):
         "classifier, is at least `threshold` (0.1 unless set) of their share of the data; of "
         "stacked images, tuples that at least one sample shows; on mixtures, centres nearest to at "
         "least one high-quality sample",
-        "modes_share": "modes covered over all modes; 1 is best",
+        "modes_share": "modes covered over all modes that the data have; 1 is best",
         "kl": "KL(samples || data) of the histograms over modes, in nats; 0 is best; PacGAN's "
         "'reverse KL' on mixtures and 'KL' on stacked MNIST; on mixtures, of high-quality samples; "
         "left out where undefined",
@@ -122,6 +122,8 @@ class Modes(Metric):
             return False, "it counts classes or modes, and these data have no labels of two or more"
         if not data.is_image and data.centres is None:
             return False, "it counts a mixture's modes by their centres, and these points have none"
+        if data.centres is not None and self.parameters.threshold is not None:
+            return False, "`threshold` is of images: of a mixture a mode counts if it is hit once"
         return True, ""
 
     def compute(self, ctx: MetricContext) -> dict[str, float]:
@@ -131,7 +133,11 @@ class Modes(Metric):
             raise ValueError("modes were asked of data that have none")
         histogram = torch.bincount(modes[modes >= 0], minlength=len(reference))
         covered = covered_modes(histogram, reference, self._threshold(ctx.data))
-        figures = {"modes": float(covered), "modes_share": covered / len(reference)}
+        # A class without a single item is no mode: nobody could cover it.
+        figures = {
+            "modes": float(covered),
+            "modes_share": covered / int((reference > 0).sum()),
+        }
         divergences = {
             "kl": kl_divergence(histogram, reference),
             "forward_kl": kl_divergence(reference, histogram),

@@ -203,6 +203,7 @@ def test_settings_that_cannot_work_fail_before_any_training(digits, host, cache,
     [
         torch.zeros(5, 1, 8, 9, dtype=torch.uint8),
         torch.zeros(5, 1, 8, 8),
+        torch.full((5, 1, 8, 8), 300),
         torch.zeros(1, 1, 8, 8, dtype=torch.uint8),
         torch.zeros(5, 64, dtype=torch.uint8),
     ],
@@ -213,6 +214,8 @@ def test_samples_unlike_the_data_are_refused(evaluator, samples):
 
 
 PLUGIN = '''
+import torch
+
 from ganbench.plugin import Extractor, Metric
 
 class Brightness(Metric):
@@ -229,6 +232,25 @@ class Rogue(Metric):
     figures = {"fine": "never given"}
     def compute(self, ctx):
         return {"other": 1.0}
+
+class Broken(Extractor):
+    """What weights that are not finite make of images."""
+    name = "broken"
+    def features(self, items):
+        return items.flatten(1) * float("inf")
+    def protocol(self):
+        return {}
+
+class Precision(Extractor):
+    """How it is asked to compute."""
+    name = "precision"
+    def features(self, items):
+        told = [torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision]
+        assert told == ["ieee", "ieee"], told
+        assert not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+        return items.flatten(1).float()
+    def protocol(self):
+        return {}
 
 class Pixels(Extractor):
     """The pixels themselves."""
@@ -261,6 +283,32 @@ def test_a_metric_and_an_extractor_of_ones_own_are_used(digits, plugin_host, tmp
     pixels = digits.items.flatten(1).double()
     expected = (pixels.mean(0) - 7).square().sum() + pixels.var(0).sum()
     assert figures["fid"] == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_features_that_are_not_finite_are_blamed_on_the_extractor(digits, plugin_host, tmp_path):
+    settings = Evaluation(extractor=Component(name="broken"))
+    with pytest.raises(EvaluationError, match=r"'broken' gave features that are not finite"):
+        Evaluator(settings, digits, plugin_host, CPU, tmp_path)
+
+
+def test_whatever_training_does_features_are_computed_in_full_float32(
+    digits, plugin_host, tmp_path
+):
+    conv = torch.backends.cudnn.conv
+    before = conv.fp32_precision
+    settings = Evaluation(extractor=Component(name="precision"), samples=50)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        measure = Evaluator(settings, digits, plugin_host, CPU, tmp_path)
+        measure.evaluate(digits.items[:50])
+        measure.features_of(digits.items[:5])
+    assert conv.fp32_precision == before
+
+
+def test_a_class_without_items_is_no_mode(digits, host, cache):
+    few = digits.labels < 4
+    data = Data("four of ten", digits.items[few], digits.labels[few], digits.classes)
+    measure = Evaluator(Evaluation(samples=300), data, host, CPU, cache)
+    assert measure.evaluate(data.items[:300])["modes_share"] == 1
 
 
 def test_an_undeclared_figure_is_refused(digits, plugin_host, tmp_path):

@@ -20,7 +20,13 @@ from ganbench.evaluation.modes import (
     tuple_logits,
     tuple_shares,
 )
-from ganbench.evaluation.spread import mean_distance, mean_distance_within
+from ganbench.evaluation.spread import (
+    closeness,
+    distances,
+    mean_distance,
+    mean_distance_within,
+    nearest_distances,
+)
 from ganbench.plugin import Centres, Data
 
 counts = st.lists(st.integers(0, 50), min_size=2, max_size=30).filter(any)
@@ -139,6 +145,18 @@ def test_mean_distances_by_hand():
     assert mean_distance_within(points, torch.tensor([0, 0, 1])) is None
 
 
+def test_copies_are_each_others_near_copies_though_their_distance_is_computed_by_sums():
+    draws = torch.Generator().manual_seed(0)
+    copies = (5 + torch.rand(100, 300, generator=draws)).repeat(4, 1)
+    assert torch.equal(nearest_distances(copies), torch.zeros(400).double())
+    assert closeness(copies) == 0
+    alone = torch.rand(50, 300, generator=draws)
+    expected = torch.cdist(
+        alone.double(), alone.double(), compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    np.testing.assert_allclose(distances(alone), expected, rtol=1e-9)
+
+
 @pytest.fixture(scope="module")
 def ring_evaluator(host, tmp_path_factory):
     settings = Evaluation(extractor=Component(name="coordinates"), samples=2500)
@@ -154,6 +172,14 @@ def test_a_perfect_ring_scores_what_arithmetic_says(ring_evaluator):
     assert figures["diversity"] == pytest.approx(1, abs=0.05)
     assert figures["diversity_within"] == pytest.approx(1, abs=0.05)
     assert ring_evaluator.judge([Measurement(figures)]).health == "healthy"
+
+
+def test_a_threshold_is_refused_where_a_mode_counts_if_it_is_hit_once(host):
+    metric = host.create("metric", "modes", {"threshold": 0.1})
+    assert metric.applies(ring(8)) == (
+        False,
+        "`threshold` is of images: of a mixture a mode counts if it is hit once",
+    )
 
 
 def test_a_ring_with_two_of_eight_modes_is_a_partial_collapse(ring_evaluator):
