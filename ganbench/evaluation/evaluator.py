@@ -317,7 +317,7 @@ class Evaluator:
             raise EvaluationError(
                 f"the extractor {name!r} gave features that are not finite; are its weights sound?"
             )
-        return features
+        return features.to(self._study.device)  # those of points may lie where these do
 
     def _measure(
         self,

@@ -304,6 +304,13 @@ def test_whatever_training_does_features_are_computed_in_full_float32(
     assert conv.fp32_precision == before
 
 
+def test_features_lie_on_the_studys_device_wherever_the_items_do(host, tmp_path):
+    settings = Evaluation(extractor=Component(name="coordinates"), samples=50)
+    measure = Evaluator(settings, cloud(), host, CPU, tmp_path)
+    measure._study.device = torch.device("meta")  # as a GPU would: a device that items are not on
+    assert measure._features([cloud().items]).device.type == "meta"
+
+
 def test_a_class_without_items_is_no_mode(digits, host, cache):
     few = digits.labels < 4
     data = Data("four of ten", digits.items[few], digits.labels[few], digits.classes)
