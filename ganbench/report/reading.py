@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from ganbench.config.problems import closest
 from ganbench.evaluation.comparable import Difference, differences, stamp
 from ganbench.plugin import GanbenchError
 
@@ -200,8 +201,11 @@ def put_side_by_side(first: Report, second: Report, figure: str | None = None) -
     rows = [row for row in found.values() if row is not None]
     if not rows:
         known = sorted({key for arm in first.figures.values() for f in arm.values() for key in f})
+        near = None if figure in known else closest(figure, known)
+        hint = f", did you mean {near!r}?" if near else ""
         raise GanbenchError(
-            f"no arm has {figure!r} in both reports; arms of both: {', '.join(names) or 'none'}; "
+            f"no arm has {figure!r} in both reports{hint}; arms of both: "
+            f"{', '.join(names) or 'none'}; "
             f"figures of {first.folder}: {', '.join(known) or 'none'}"
         )
     notes = [_left_out(name, first, second, figure) for name in names if found[name] is None]

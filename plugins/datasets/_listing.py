@@ -88,7 +88,7 @@ def list_images(folder: Path) -> Listing:
         raise DataError(f"the image folder {folder} cannot be read: {error}") from error
     if not files:
         raise DataError(
-            f"the image folder {folder} holds no image ({others} other files); images are "
+            f"the image folder {folder} holds no image (other files: {others}); images are "
             f"known by their suffix: {', '.join(sorted(SUFFIXES))}"
         )
     files.sort(key=lambda file: file.name)

@@ -82,8 +82,8 @@ def test_linked_folders_are_followed_but_not_in_circles(load, pictures, tmp_path
     [
         (lambda folder: folder.rmdir(), "not there"),
         (lambda folder: (folder.rmdir(), folder.write_text("")), "a file, not a folder"),
-        (lambda folder: None, r"holds no image \(0 other files\)"),
-        (lambda folder: (folder / "a.pdf").write_text(""), r"holds no image \(1 other files\)"),
+        (lambda folder: None, r"holds no image \(other files: 0\)"),
+        (lambda folder: (folder / "a.pdf").write_text(""), r"holds no image \(other files: 1\)"),
         (lambda folder: plain(folder / "a.png"), "gives 1 image, expected at least 2"),
         (
             lambda folder: (plain(folder / "a.png"), (folder / "b.png").write_text("x")),
