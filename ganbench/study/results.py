@@ -198,7 +198,8 @@ class ArmResult:
 
 def label(figure: str) -> str:
     """Return a figure's key as a reader knows it: short acronyms in capitals."""
-    return figure.upper() if figure in ("fid", "kid", "kl", "mmd") else figure.replace("_", " ")
+    acronyms = ("fid", "kid", "kl", "mmd")
+    return " ".join(word.upper() if word in acronyms else word for word in figure.split("_"))
 
 
 def level_words(value: Any, within: bool = False) -> str:

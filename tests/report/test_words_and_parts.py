@@ -28,7 +28,7 @@ from ganbench.report.words import (
     verdict_rows,
 )
 from ganbench.study.comparison import Effect
-from ganbench.study.results import ArmResult
+from ganbench.study.results import ArmResult, label
 from ganbench.study.statistics import compare
 
 
@@ -112,6 +112,11 @@ def test_a_single_change_is_not_counted(tmp_path):
     assert told.startswith("The one change to the baseline is inconclusive, with 2 seeds.")
     none = answer(results, [every[0], replace(every[1], verdict="n/a")])[0]
     assert none.startswith("No verdict is possible on the one change.")
+
+
+def test_figures_are_called_what_readers_call_them():
+    names = {"fid": "FID", "forward_kl": "forward KL", "kl_nearest": "KL nearest", "modes": "modes"}
+    assert {key: label(key) for key in names} == names
 
 
 def test_deviations_keep_two_digits():
