@@ -85,8 +85,8 @@ class Order:
     def __init__(self, count: int, batch_size: int, generator: torch.Generator) -> None:
         if not 1 <= batch_size <= count:
             raise DataError(
-                f"batch_size is {batch_size}, but the data set has {count} items; expected a "
-                f"batch of 1 to {count}"
+                f"batch_size is {batch_size}, but the data set has {count} items; expected "
+                f"no more than {count}"
             )
         self.count = count
         self.batch_size = batch_size
