@@ -59,7 +59,7 @@ def frechet(options: argparse.Namespace) -> str:
 
     first, second = (moments(made_up_features(options.items, WIDTH, seed)) for seed in (1, 2))
     arrays = [each.numpy() for one in (first, second) for each in (one.mean, one.covariance)]
-    root, _ = seconds_of(lambda: second.root)
+    factor, _ = seconds_of(lambda: second.triangle)
     turns = []
     with warnings.catch_warnings():
         # That the argument `disp` goes away in a later scipy.
@@ -74,7 +74,7 @@ def frechet(options: argparse.Namespace) -> str:
     rows = [
         ("pytorch-fid, `scipy.linalg.sqrtm`", f"{times[0]:.2f}", "1.0×", f"{expected:.8f}"),
         (
-            "ganbench, the reference's root cached",
+            "ganbench, the reference's factor cached",
             f"{times[1]:.2f}",
             f"{ratio:.1f}×",
             f"{found:.8f}",
@@ -82,7 +82,7 @@ def frechet(options: argparse.Namespace) -> str:
     ]
     note = (
         f"Means and covariances of {options.items:,} items with {WIDTH:,} features, "
-        f"medians of {options.turns} turns. The root takes {root:.1f} s, once a process."
+        f"medians of {options.turns} turns. The factor takes {factor:.1f} s, once a process."
     )
     return f"{note}\n\n{table(('', 'seconds', 'as fast', 'distance'), rows)}"
 
