@@ -129,14 +129,19 @@ class Tried:
 
 
 def tried(rules: Rules, records: Iterable[Record]) -> dict[int, Tried]:
-    """Return the configurations that the ledger knows of a search, by index."""
+    """Return the configurations that the ledger knows of a search, by index.
+
+    Of several ends of one trial the first stands, a failure too: another configuration has then
+    taken its place, others were drawn from that, and a winner that was found may be an arm by now.
+    """
     found: dict[int, dict[int, Record]] = {}
     for record in records:
         if record.study != rules.name or record.index is None:
             continue
         places = found.setdefault(record.index, {})
         seed = record.attributes["seed"]
-        if seed not in places or _rank(record) > _rank(places[seed]):
+        standing = places.get(seed)
+        if standing is None or (not has_ended(standing) and _rank(record) > _rank(standing)):
             places[seed] = record
     return {index: _tried(rules, index, found[index]) for index in sorted(found)}
 

@@ -2,7 +2,7 @@
 
 import pytest
 from optuna.trial import TrialState
-from searching_studies import objective
+from searching_studies import ending, objective
 
 from ganbench.study.records import Ending, failures
 from ganbench.study.search import prune
@@ -132,6 +132,15 @@ def test_what_fails_is_replaced_whoever_works_when(play, sampler):
     assert alone.settled().config.latent.dimension == 16
     failed = failures(alone.ledger.records())
     assert not any(cell.address in failed for cell in alone.wanted())
+
+
+def test_a_result_that_comes_after_its_trial_failed_changes_nothing_in_a_search(play):
+    found = play(crashes_if_large, trials=8, sampler="random")
+    found.to_the_end()
+    before = found.tried(), found.settled(), found.wanted()
+    (late, *_) = failures(found.ledger.records()).values()
+    assert found.ledger.finish(late.trial._trial_id, ending(1e-6))  # nobody throws it away
+    assert (found.tried(), found.settled(), found.wanted()) == before
 
 
 def test_a_space_in_which_nothing_trains_ends_and_says_what_it_lacks(play):
