@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from ganbench.training.capture import Captured, CaptureError, capture, short
+from ganbench.training.graph import Graph
 from ganbench.training.state import held, plain, undisturbed
 from ganbench.training.step import PairStep, Plan
 from ganbench.training.trail import Trail
@@ -75,7 +76,7 @@ class CompiledSteps:
         self._step, self._tolerances = step, TOLERANCES[amp]
         self._schedule, self._last = schedule, steps - 1
         self._decided: dict[Plan, str] = {}
-        self._ready: dict[Plan, _Graph] = {}
+        self._ready: dict[Plan, Graph] = {}
         self.seconds = 0.0
 
     @property
@@ -112,7 +113,7 @@ class CompiledSteps:
     def _begun(self, plan: Plan) -> bool:
         return all(half in self._step.begun for half, _ in plan)
 
-    def _prepare(self, number: int, plan: Plan, inputs: list[Tensor]) -> "_Graph":
+    def _prepare(self, number: int, plan: Plan, inputs: list[Tensor]) -> Graph:
         parts = self._step.parts
         _refuse(self._step)
         with undisturbed(parts):
@@ -132,7 +133,7 @@ class CompiledSteps:
             raise CaptureError(
                 "the last step is another one than this: something that changes is not in a buffer"
             )
-        graph = _Graph(self._step, plan, captured)
+        graph = Graph(self._step, plan, captured)
         if (self._compiler, captured.key) not in _functions:
             _functions[self._compiler, captured.key] = self._compile(graph, number, inputs)
         graph.function = _functions[self._compiler, captured.key]
@@ -166,7 +167,7 @@ class CompiledSteps:
 
         return part
 
-    def _compile(self, graph: "_Graph", number: int, inputs: list[Tensor]) -> Callable[..., Any]:
+    def _compile(self, graph: Graph, number: int, inputs: list[Tensor]) -> Callable[..., Any]:
         try:
             with undisturbed(self._step.parts), torch.no_grad():
                 arguments: list[Any] = [*graph.arguments(number, inputs)]
@@ -174,7 +175,7 @@ class CompiledSteps:
         except Exception as error:
             raise CaptureError(f"the compiler failed: {short(error)}") from error
 
-    def _check(self, graph: "_Graph", number: int, inputs: list[Tensor]) -> None:
+    def _check(self, graph: Graph, number: int, inputs: list[Tensor]) -> None:
         """Compare some steps with eager ones.
 
         Raises
@@ -246,39 +247,3 @@ def _moments(step: PairStep) -> list[Tensor]:
         gathered = [t.detach().flatten().double() for t in tensors if isinstance(t, Tensor)]
         found.append(torch.cat([t for t in gathered if t.numel() > 1] or [torch.zeros(1)]))
     return found
-
-
-class _Graph:
-    """A captured step of one trial, and what computes it."""
-
-    def __init__(self, step: PairStep, plan: Plan, captured: Captured) -> None:
-        self._step, self.plan, self.captured = step, plan, captured
-        self.function: Callable[..., Any] = captured.graph
-        self._template = [a if isinstance(a, Tensor) else None for a in captured.arguments]
-        self._inputs = [(p, a) for p, a in enumerate(captured.arguments) if isinstance(a, int)]
-        places = {a: p for p, a in enumerate(captured.arguments) if isinstance(a, tuple)}
-        self._draws = [
-            [(draw, places.get((part, index))) for index, draw in enumerate(draws)]
-            for part, draws in enumerate(captured.draws)
-        ]
-        self._seeded = [any(draw.is_global for draw in draws) for draws in captured.draws]
-
-    def arguments(self, number: int, inputs: Sequence[Tensor]) -> list[Tensor | None]:
-        """Return what the graph takes in step ``number``, its draws made."""
-        arguments = self._template.copy()
-        for place, index in self._inputs:
-            arguments[place] = inputs[index]
-        for index, draws in enumerate(self._draws):
-            if self._seeded[index]:
-                self._step.seed_layers(number, self.plan, index)
-            for draw, taken in draws:
-                drawn = draw()
-                if taken is not None:
-                    arguments[taken] = drawn
-        return arguments
-
-    def __call__(self, number: int, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Take step ``number`` and return the losses of its updates."""
-        with torch.no_grad():
-            losses: Sequence[Tensor] = self.function(*self.arguments(number, inputs))
-        return losses
