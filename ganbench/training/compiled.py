@@ -113,7 +113,22 @@ class CompiledSteps:
     def _begun(self, plan: Plan) -> bool:
         return all(half in self._step.begun for half, _ in plan)
 
-    def _prepare(self, number: int, plan: Plan, inputs: list[Tensor]) -> Graph:
+    def captured(self, number: int, plan: Plan, inputs: list[Tensor]) -> Graph:
+        """Return a step as a graph, nothing being changed by it.
+
+        Parameters
+        ----------
+        number : int
+            Of the step.
+        plan : Plan
+        inputs : list of Tensor
+            The batches of its updates, then their latents.
+
+        Raises
+        ------
+        CaptureError
+            If it cannot be one, or is not the same one throughout the trial.
+        """
         parts = self._step.parts
         _refuse(self._step)
         with undisturbed(parts):
@@ -133,10 +148,13 @@ class CompiledSteps:
             raise CaptureError(
                 "the last step is another one than this: something that changes is not in a buffer"
             )
-        graph = Graph(self._step, plan, captured)
-        if (self._compiler, captured.key) not in _functions:
-            _functions[self._compiler, captured.key] = self._compile(graph, number, inputs)
-        graph.function = _functions[self._compiler, captured.key]
+        return Graph(self._step, plan, captured)
+
+    def _prepare(self, number: int, plan: Plan, inputs: list[Tensor]) -> Graph:
+        graph = self.captured(number, plan, inputs)
+        if (self._compiler, graph.captured.key) not in _functions:
+            _functions[self._compiler, graph.captured.key] = self._compile(graph, number, inputs)
+        graph.function = _functions[self._compiler, graph.captured.key]
         if plan not in self._decided:
             self._check(graph, number, inputs)
         return graph
