@@ -1,8 +1,9 @@
 """A trial: one arm at one seed, trained, sampled, saved and resumed."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,14 +21,32 @@ from ganbench.training.compiled import COMPILED, CompiledSteps, Compiler, induct
 from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
 from ganbench.training.hooks import overrides, resolved_order
+from ganbench.training.losses import Losses
 from ganbench.training.networks import BuiltPair
 from ganbench.training.optimizers import make_optimizer
-from ganbench.training.step import PairStep
+from ganbench.training.step import PairStep, Plan
 from ganbench.training.tracing import is_traced, note
 from ganbench.training.update import collect
 
-FRESH_LOSSES = 2048
-"""How many losses of updates are kept one by one before they are put into the log."""
+
+@dataclass(frozen=True)
+class Turn:
+    """What one pair's updates in one step are taken with.
+
+    Attributes
+    ----------
+    step, pair : int
+        The pair by its place.
+    plan : Plan
+    batches, latents : list of Tensor
+        One an update.
+    """
+
+    step: int
+    pair: int
+    plan: Plan
+    batches: list[Tensor]
+    latents: list[Tensor]
 
 
 class Trial:
@@ -116,10 +135,7 @@ class Trial:
         )
         self.orders: list[Order] = []
         self.order_of_batches(0)
-        shape = (self.steps, len(self.pairs), len(HALVES))
-        self.loss_log = torch.zeros(shape, device=device)
-        self.update_log = torch.zeros(shape, dtype=torch.int16)
-        self._fresh: list[tuple[tuple[int, int, int], Tensor]] = []
+        self._losses = Losses(self.steps, len(self.pairs), device)
 
     def compile_with(self, compiler: Compiler) -> None:
         """Have steps captured and computed by what ``compiler`` makes of their graphs.
@@ -155,31 +171,84 @@ class Trial:
         HookError
             If a plugin's hook raises; it names plugin and hook.
         """
-        if self.diverged_at is not None:
-            return
-        start, end = self.step, min(self.step + count, self.steps)
-        for pair_step, taken in zip(self._steps, self.update_log[:start].sum(0), strict=True):
-            pair_step.begun = {half for half, n in zip(HALVES, taken, strict=True) if n}
+        steps = self.begin(count)
         began, compiling = time.perf_counter(), self._compiling_seconds()
         try:
             with self.streams.layers():
-                for step in range(start, end):
-                    self._train_step(step)
-                    self._warm = self._warm or not is_traced()
-                self._log_losses()
+                for step in steps:
+                    for turn in self.turns(step):
+                        self.keep(turn, self.take(turn))
+                self.end(steps)
         except Exception as error:
-            blamed = blame(error, (*self.tricks, self.architecture, self.objective))
-            if blamed is not None and blamed is not error:
-                raise blamed from error
-            raise
-        finite = torch.isfinite(self.loss_log[start:end]).flatten(1).all(1).cpu()
+            blamed = self.blamed(error)
+            if blamed is error:
+                raise
+            raise blamed from error
         self.seconds += time.perf_counter() - began
         self.seconds -= self._compiling_seconds() - compiling
-        self.step = end
-        if not finite.all():
-            self.step = self.diverged_at = start + int(finite.long().argmin()) + 1
-        elif end == self.steps and not self._weights_are_finite():
-            self.diverged_at = end
+
+    def begin(self, count: int) -> range:
+        """Return the next ``count`` steps, or those that are left, ready to be taken."""
+        if self.diverged_at is not None:
+            return range(0)
+        for pair_step, begun in zip(self._steps, self._losses.begun(self.step), strict=True):
+            pair_step.begun = begun
+        return range(self.step, min(self.step + count, self.steps))
+
+    def turns(self, step: int) -> Iterator[Turn]:
+        """Give what each pair's updates in a step take, the losses of the one before kept."""
+        self._schedule(step)
+        batches = [self._batch(0)]
+        for index, (built, pair_step) in enumerate(zip(self.pairs, self._steps, strict=True)):
+            # Drawn whether or not they are used, so that a half left out in this step shifts
+            # nobody's draws in the next.
+            first = {half: self._latents(built, half, ()) for half in HALVES}
+            plan = pair_step.plan(step)
+            latents = []
+            for half, repeat in plan:
+                if repeat >= len(batches):
+                    batches.append(self._batch(repeat))
+                further = (str(repeat),)
+                latents.append(self._latents(built, half, further) if repeat else first[half])
+            yield Turn(step, index, plan, [batches[repeat] for _, repeat in plan], latents)
+        self._warm = self._warm or not is_traced()
+
+    def take(self, turn: Turn) -> Sequence[Tensor]:
+        """Take a pair's updates in a step and return the loss of each."""
+        compile_it = self.compiled and not is_traced()
+        runner = self.compiled[turn.pair] if compile_it else self._steps[turn.pair]
+        return runner.run(turn.step, turn.plan, turn.batches, turn.latents)
+
+    def keep(self, turn: Turn, losses: Sequence[Tensor]) -> None:
+        """Put the losses of a pair's updates aside, without waiting for them."""
+        for (half, _), loss in zip(turn.plan, losses, strict=True):
+            self._losses.add(turn.step, turn.pair, half, loss)
+
+    def end(self, steps: range) -> None:
+        """Come to the end of steps that were taken; only now is divergence looked for."""
+        if not steps:
+            return
+        self._losses.settle()
+        self.step = steps.stop
+        diverged = self._losses.first_not_finite(steps.start, steps.stop)
+        if diverged is not None:
+            self.step = self.diverged_at = diverged + 1
+        elif self.step == self.steps and not self._weights_are_finite():
+            self.diverged_at = self.step
+
+    def blamed(self, error: Exception) -> Exception:
+        """Return an exception of a step, blamed on the plugin that raised it, if one did."""
+        return blame(error, (*self.tricks, self.architecture, self.objective)) or error
+
+    @property
+    def loss_log(self) -> Tensor:
+        """The sum of the losses of each step, pair and half."""
+        return self._losses.log
+
+    @property
+    def update_log(self) -> Tensor:
+        """How many updates each step, pair and half had."""
+        return self._losses.updates
 
     def _weights_are_finite(self) -> bool:
         return all(
@@ -194,13 +263,9 @@ class Trial:
 
         A half that was not updated in these steps has none.
         """
-        totals = self.loss_log[since : self.step].sum(0).tolist()
-        counts = self.update_log[since : self.step].sum(0).tolist()
         return {
-            figure_name(built.pair.name, half): total / count
-            for built, row, taken in zip(self.pairs, totals, counts, strict=True)
-            for half, total, count in zip(HALVES, row, taken, strict=True)
-            if count
+            figure_name(self.pairs[pair].pair.name, half): mean
+            for pair, half, mean in self._losses.means(since, self.step)
         }
 
     def sample(self, count: int, weights: Weights = "sampling") -> Tensor:
@@ -275,45 +340,11 @@ class Trial:
             for role in built.halves
         }
 
-    def _train_step(self, step: int) -> None:
-        self._schedule(step)
-        batches = [self._batch(0)]
-        for index, (built, pair_step) in enumerate(zip(self.pairs, self._steps, strict=True)):
-            # Drawn whether or not they are used, so that a half left out in this step shifts
-            # nobody's draws in the next.
-            first = {half: self._latents(built, half, ()) for half in HALVES}
-            plan = pair_step.plan(step)
-            latents = []
-            for half, repeat in plan:
-                if repeat >= len(batches):
-                    batches.append(self._batch(repeat))
-                further = (str(repeat),)
-                latents.append(self._latents(built, half, further) if repeat else first[half])
-            compile_it = self.compiled and not is_traced()
-            runner = self.compiled[index] if compile_it else pair_step
-            real = [batches[repeat] for _, repeat in plan]
-            for (half, _), loss in zip(plan, runner.run(step, plan, real, latents), strict=True):
-                self._fresh.append(((step, index, HALVES.index(half)), loss))
-        if len(self._fresh) >= FRESH_LOSSES:
-            self._log_losses()
-
     def _schedule(self, step: int) -> None:
         for trick, hook, buffers in self._schedules:
             hook(step, buffers)
             if not self._warm:
                 note(trick.name, "before_step", (step,), None)
-
-    def _log_losses(self) -> None:
-        """Put the losses since the last call in their places: in one go, without a wait."""
-        if self._fresh:
-            places, losses = zip(*self._fresh, strict=True)
-            at = torch.tensor(places).T
-            ones = torch.ones(len(places), dtype=self.update_log.dtype)
-            self.update_log.index_put_(tuple(at), ones, accumulate=True)
-            where = tuple(at.to(self.device, non_blocking=True))
-            values = torch.stack(losses).to(self.loss_log.dtype)
-            self.loss_log.index_put_(where, values, accumulate=True)
-            self._fresh.clear()
 
     def _batch(self, repeat: int) -> Tensor:
         batch = self.resident.batch(self.order_of_batches(repeat).next())

@@ -32,7 +32,8 @@ def test_the_loop_never_waits_for_the_device():
     try:
         with running.streams.layers():
             for step in range(5, 15):
-                running._train_step(step)
+                for turn in running.turns(step):
+                    running.keep(turn, running.take(turn))
     finally:
         torch.cuda.set_sync_debug_mode(before)
 
