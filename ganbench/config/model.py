@@ -119,8 +119,8 @@ class Execution(Strict):
 
     amp: Literal["off", "bf16"] = "off"
     """Autocast forward passes to bfloat16."""
-    backend: Literal["auto", "eager", "compiled"] = "auto"
-    """Compile whole steps (needs a C++ compiler); auto is eager."""
+    backend: Literal["auto", "eager", "compiled", "graphed"] = "auto"
+    """Compile whole steps (needs a compiler), or record them as CUDA graphs; auto is eager."""
     channels_last: bool = False
     """Keep images and convolutions' weights with their channels innermost."""
 

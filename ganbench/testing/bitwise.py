@@ -13,6 +13,7 @@ from ganbench.testing.result import ContractError, NothingToCheckError
 from ganbench.testing.tiny import STEPS, differing, weights
 from ganbench.testing.watch import Watch
 from ganbench.training import Trial, dump, load
+from ganbench.training.compiled import Compiled
 
 
 def shared_layers_start_alike(case: TrickCase) -> None:
@@ -127,7 +128,7 @@ def is_a_fixed_step(case: TrickCase) -> None:
             "a buffer in `before_step`), or declare `capturable = False`.",
         )
     trial = case.make(case.parameters)
-    trial.compile_with(_as_it_is)
+    trial.capture_with(Compiled(_as_it_is))
     trial.advance(STEPS)
     reason = trial.execution.get("reason")
     if reason is not None:

@@ -38,7 +38,7 @@ def dump(trial: Trial, extra: Mapping[str, Any] | None = None) -> bytes:
         ],
         "streams": trial.streams.state_dict(),
         "orders": [order.state_dict() for order in trial.orders],
-        "compiled": [steps.state_dict() for steps in trial.compiled],
+        "compiled": [steps.state_dict() for steps in trial.captured],
         "losses": trial.loss_log[: trial.step].clone(),
         "updates": trial.update_log[: trial.step].clone(),
         "extra": dict(extra or {}),
@@ -74,7 +74,7 @@ def load(trial: Trial, content: bytes) -> dict[str, Any]:
     trial.streams.load_state_dict(state["streams"])
     for repeat, saved in enumerate(state["orders"]):
         trial.order_of_batches(repeat).load_state_dict(saved)
-    for steps, saved in zip(trial.compiled, state["compiled"], strict=True):
+    for steps, saved in zip(trial.captured, state["compiled"], strict=True):
         steps.load_state_dict(saved)
     trial.step, trial.seconds = state["step"], state["seconds"]
     trial.diverged_at = state["diverged_at"]

@@ -1,267 +1,61 @@
-"""A pair's step as one compiled graph: D's half, G's half, every hook and every optimizer."""
+"""Captured steps compiled by PyTorch's compiler: once for each graph in a process."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from math import inf
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
-from ganbench.training.capture import Captured, CaptureError, capture, short
-from ganbench.training.graph import Graph
-from ganbench.training.state import held, plain, undisturbed
-from ganbench.training.step import PairStep, Plan
-from ganbench.training.trail import Trail
+from ganbench.training.capture import CaptureError, short
+from ganbench.training.graph import Function, Graph
 
-CHECKED_STEPS = 5
-TOLERANCES = {"off": (1e-4, 1e-3), "bf16": (3e-2, 0.3)}
-"""How far from the eager ones losses may be, relative to the largest, and what the optimizers
-have gathered of the gradients, relative to its norm: activations that lie within rounding of a
-kink move gradients by more than rounding."""
-FLOOR = 0.05
-"""What counts as the largest loss where all are smaller."""
-COMPILED = "compiled"
+Compiler = Callable[[fx.GraphModule, list[Any]], Function]
 
-Compiler = Callable[[fx.GraphModule, list[Any]], Callable[..., Any]]
-
-_functions: dict[tuple[Compiler, str], Callable[..., Any]] = {}
+_functions: dict[tuple[Compiler, str], Function] = {}
 """What was compiled in this process, by the graph: for an arm's other seeds, and for other
 arms whose graphs come out alike."""
 
 
-def inductor(graph: fx.GraphModule, arguments: list[Any]) -> Callable[..., Any]:
+def inductor(graph: fx.GraphModule, arguments: list[Any]) -> Function:
     """Compile a graph with PyTorch's own compiler."""
     import torch._inductor.config as settings  # late: it takes a second
 
     with settings.patch(deterministic=torch.are_deterministic_algorithms_enabled()):
-        function: Callable[..., Any] = torch._inductor.compile(graph, arguments)
+        function: Function = torch._inductor.compile(graph, arguments)
     return function
 
 
-class CompiledSteps:
-    """Takes a pair's steps: compiled where that gives what the eager step gives, else eagerly.
+class Compiled:
+    """A back end: graphs as a compiler translates them.
 
-    The first update of each half is taken eagerly, since optimizers make their states then;
-    and what is decided for a plan of updates is kept with the trial's checkpoint. So a resumed
-    trial equals an uninterrupted one bit for bit, and no trial depends on what others in its
-    process did.
+    Weights and states are arguments of what is compiled, so it serves every trial whose graph
+    reads the same.
 
     Parameters
     ----------
-    step : PairStep
-    amp : {"off", "bf16"}
-        In which precision the eager step computes, and so how close to it to expect this one.
     compiler : callable (graph, arguments) -> callable
-    schedule : callable (step) -> None
-        What the tricks do before a step.
-    steps : int
-        Of the trial: what is scheduled may differ between the first and the last.
-
-    Attributes
-    ----------
-    seconds : float
-        Spent on tracing, compiling and checking.
     """
 
-    def __init__(
-        self,
-        step: PairStep,
-        amp: str,
-        compiler: Compiler,
-        schedule: Callable[[int], None],
-        steps: int,
-    ) -> None:
+    name = "compiled"
+
+    def __init__(self, compiler: Compiler = inductor) -> None:
         self._compiler = compiler
-        self._step, self._tolerances = step, TOLERANCES[amp]
-        self._schedule, self._last = schedule, steps - 1
-        self._decided: dict[Plan, str] = {}
-        self._ready: dict[Plan, Graph] = {}
-        self.seconds = 0.0
 
-    @property
-    def decisions(self) -> frozenset[str]:
-        """``compiled``, and the reasons why some plans of updates are not."""
-        return frozenset(self._decided.values())
+    def refuse(self, device: torch.device) -> None:
+        """Refuse no device: whether there is a compiler for it shows when it is asked."""
 
-    def run(
-        self, number: int, plan: Plan, batches: Sequence[Tensor], latents: Sequence[Tensor]
-    ) -> Sequence[Tensor]:
-        """Take a step and return the loss of each update: see ``PairStep.run``."""
-        inputs = [*batches, *latents]
-        wanted = self._decided.get(plan, COMPILED) == COMPILED
-        if wanted and plan not in self._ready and self._begun(plan):
-            began = time.perf_counter()
+    def prepare(self, graph: Graph, arguments: Sequence[Tensor]) -> Function:
+        """Return the compiled graph.
+
+        Raises
+        ------
+        CaptureError
+            If the compiler fails.
+        """
+        key = (self._compiler, graph.captured.key)
+        if key not in _functions:
             try:
-                self._ready[plan] = self._prepare(number, plan, inputs)
-                self._decided[plan] = COMPILED
-            except CaptureError as error:
-                self._decided[plan] = str(error)
-            self.seconds += time.perf_counter() - began
-        if plan not in self._ready:
-            return self._step.run(number, plan, batches, latents)
-        return self._ready[plan](number, inputs)
-
-    def state_dict(self) -> dict[Plan, str]:
-        """Return what was decided for each plan of updates."""
-        return dict(self._decided)
-
-    def load_state_dict(self, state: Mapping[Plan, str]) -> None:
-        """Keep to what was decided."""
-        self._decided = dict(state)
-
-    def _begun(self, plan: Plan) -> bool:
-        return all(half in self._step.begun for half, _ in plan)
-
-    def captured(self, number: int, plan: Plan, inputs: list[Tensor]) -> Graph:
-        """Return a step as a graph, nothing being changed by it.
-
-        Parameters
-        ----------
-        number : int
-            Of the step.
-        plan : Plan
-        inputs : list of Tensor
-            The batches of its updates, then their latents.
-
-        Raises
-        ------
-        CaptureError
-            If it cannot be one, or is not the same one throughout the trial.
-        """
-        parts = self._step.parts
-        _refuse(self._step)
-        with undisturbed(parts):
-            before = plain(parts)
-            # Eagerly once: what is made when it is first needed is there before the trace.
-            self._step.run(number, plan, inputs[: len(plan)], inputs[len(plan) :])
-            changed = [name for name, value in plain(parts).items() if value != before.get(name)]
-        if changed:
-            raise CaptureError(f"a step changes {changed[0]}, which is no tensor")
-        captured = self._capture(number, plan, inputs)
-        # One tensor may be two inputs, as the batch that both halves see.
-        halved = {id(tensor): 0.5 * tensor for tensor in inputs}
-        others = [halved[id(tensor)] for tensor in inputs]
-        if self._trail(number, number, plan, inputs) != self._trail(
-            number, self._last, plan, others
-        ):
-            raise CaptureError(
-                "the last step is another one than this: something that changes is not in a buffer"
-            )
-        return Graph(self._step, plan, captured)
-
-    def _prepare(self, number: int, plan: Plan, inputs: list[Tensor]) -> Graph:
-        graph = self.captured(number, plan, inputs)
-        if (self._compiler, graph.captured.key) not in _functions:
-            _functions[self._compiler, graph.captured.key] = self._compile(graph, number, inputs)
-        graph.function = _functions[self._compiler, graph.captured.key]
-        if plan not in self._decided:
-            self._check(graph, number, inputs)
-        return graph
-
-    def _capture(self, number: int, plan: Plan, inputs: list[Tensor]) -> Captured:
-        parts = self._step.parts
-        with undisturbed(parts):
-            updates = [self._part(number, plan, index) for index in range(len(plan))]
-            return capture(updates, inputs, held(parts))
-
-    def _trail(self, number: int, at: int, plan: Plan, inputs: list[Tensor]) -> Trail:
-        """Return what a step does where the tricks have scheduled what is due at step ``at``."""
-        trail = Trail([*inputs, *held(self._step.parts)])
-        with undisturbed(self._step.parts):
-            self._schedule(at)
-            with trail:
-                self._step.run(number, plan, inputs[: len(plan)], inputs[len(plan) :])
-            self._schedule(number)
-        return trail
-
-    def _part(self, number: int, plan: Plan, index: int) -> Callable[[Sequence[Tensor]], Tensor]:
-        """Return an update of a step as a function of the step's inputs."""
-        update = self._step.update(*plan[index])
-
-        def part(inputs: Sequence[Tensor]) -> Tensor:
-            self._step.seed_layers(number, plan, index)
-            return update.train(inputs[index], inputs[len(plan) + index])
-
-        return part
-
-    def _compile(self, graph: Graph, number: int, inputs: list[Tensor]) -> Callable[..., Any]:
-        try:
-            with undisturbed(self._step.parts), torch.no_grad():
-                arguments: list[Any] = [*graph.arguments(number, inputs)]
-                return self._compiler(graph.captured.graph, arguments)
-        except Exception as error:
-            raise CaptureError(f"the compiler failed: {short(error)}") from error
-
-    def _check(self, graph: Graph, number: int, inputs: list[Tensor]) -> None:
-        """Compare some steps with eager ones.
-
-        Raises
-        ------
-        CaptureError
-            If losses, or the gradients behind them, are too far from each other.
-        """
-        step, plan = self._step, graph.plan
-        batches, latents = inputs[: len(plan)], inputs[len(plan) :]
-
-        def results(run: Callable[[], Sequence[Tensor]]) -> tuple[Tensor, list[Tensor]]:
-            with undisturbed(step.parts):
-                losses = [torch.stack(list(run()))]
-                moments = _moments(step)
-                losses += [torch.stack(list(run())) for _ in range(CHECKED_STEPS - 1)]
-                return torch.cat(losses), moments
-
-        eager = results(lambda: step.run(number, plan, batches, latents))
-        try:
-            ours = results(lambda: graph(number, inputs))
-        except Exception as error:
-            raise CaptureError(f"the compiled step failed: {short(error)}") from error
-        for_losses, for_moments = self._tolerances
-        far = [(_distance(ours[0], eager[0], inf, FLOOR), for_losses)]
-        for found, expected in zip(ours[1], eager[1], strict=True):
-            far.append((_distance(found, expected, 2, 0.0), for_moments))
-        for distance, tolerance in far:
-            if not distance <= tolerance:
-                raise CaptureError(
-                    f"its steps are {distance:.1g} from the eager ones, more than {tolerance:g}"
-                )
-
-
-def _distance(found: Tensor, expected: Tensor, order: float, floor: float) -> float:
-    """Return a distance in a norm, relative to what was expected, or to a floor if more."""
-    if torch.equal(found.nan_to_num(), expected.nan_to_num()):
-        return 0.0  # NaN and infinity alike: such a trial diverges either way
-    norm = torch.linalg.vector_norm
-    size = norm(expected, order).clamp(min=floor)
-    return float((norm(found - expected, order) / size).item())
-
-
-def _refuse(step: PairStep) -> None:
-    """Refuse what is known to be no fixed graph.
-
-    Raises
-    ------
-    CaptureError
-    """
-    for trick in step.parts.tricks:
-        if not trick.capturable:
-            raise CaptureError(f"{trick.name} says that it cannot be captured")
-    for role, optimizer in step.parts.optimizers.items():
-        # A rate that falls is a number of Python's: a graph would keep the first.
-        if any("updates" in group for group in optimizer.param_groups):
-            raise CaptureError(f"the learning rate of {role} decays")
-
-
-def _moments(step: PairStep) -> list[Tensor]:
-    """Return what each role's optimizer has gathered of its gradients, as one vector.
-
-    Not the weights: those without a gradient, such as biases before a BatchNorm, follow the
-    rounding, which Adam divides by its own size; their moments stay as small as they are.
-    """
-    found = []
-    for optimizer in step.parts.optimizers.values():
-        states = optimizer.state.values()
-        tensors = [value for state in states for value in state.values()]
-        gathered = [t.detach().flatten().double() for t in tensors if isinstance(t, Tensor)]
-        found.append(torch.cat([t for t in gathered if t.numel() > 1] or [torch.zeros(1)]))
-    return found
+                _functions[key] = self._compiler(graph.captured.graph, [*arguments])
+            except Exception as error:
+                raise CaptureError(f"the compiler failed: {short(error)}") from error
+        return _functions[key]

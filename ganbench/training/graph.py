@@ -9,6 +9,9 @@ from torch import Tensor
 from ganbench.training.capture import Captured
 from ganbench.training.step import PairStep, Plan
 
+Function = Callable[..., Sequence[Tensor]]
+"""Takes a graph's arguments and returns the losses."""
+
 
 class Graph:
     """A captured step of one trial, and what computes it.
@@ -24,7 +27,7 @@ class Graph:
 
     def __init__(self, step: PairStep, plan: Plan, captured: Captured) -> None:
         self._step, self.plan, self.captured = step, plan, captured
-        self.function: Callable[..., Any] = captured.graph
+        self.function: Function = captured.graph
         self._template = [a if isinstance(a, Tensor) else None for a in captured.arguments]
         self._inputs = [(p, a) for p, a in enumerate(captured.arguments) if isinstance(a, int)]
         places = {a: p for p, a in enumerate(captured.arguments) if isinstance(a, tuple)}
@@ -34,9 +37,9 @@ class Graph:
         ]
         self._seeded = [any(draw.is_global for draw in draws) for draws in captured.draws]
 
-    def arguments(self, number: int, inputs: Sequence[Tensor]) -> list[Tensor | None]:
+    def arguments(self, number: int, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return what the graph takes in step ``number``, its draws made."""
-        arguments = self._template.copy()
+        arguments: list[Any] = self._template.copy()
         for place, index in self._inputs:
             arguments[place] = inputs[index]
         for index, draws in enumerate(self._draws):
@@ -51,5 +54,4 @@ class Graph:
     def __call__(self, number: int, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """Take step ``number`` and return the losses of its updates."""
         with torch.no_grad():
-            losses: Sequence[Tensor] = self.function(*self.arguments(number, inputs))
-        return losses
+            return self.function(*self.arguments(number, inputs))

@@ -36,13 +36,14 @@ def optimizer_spec(settings: OptimizerSettings) -> OptimizerSpec:
 def make_optimizer(spec: OptimizerSpec, params: Sequence[Tensor]) -> Optimizer:
     """Return the optimizer of a spec over ``params``.
 
-    Fused kernels compute the same update in fewer passes; RMSprop has none.
+    Fused kernels compute the same update in fewer passes; RMSprop has none. On a GPU all of
+    them count their steps there, where a CUDA graph can.
     """
     arguments = dict(spec.arguments)
     if spec.name in _FUSED:
         arguments["fused"] = True
     elif spec.name == "rmsprop":
-        arguments["foreach"] = True
+        arguments |= {"foreach": True, "capturable": any(one.is_cuda for one in params)}
     optimizer = _CLASSES[spec.name](list(params), **arguments)
     if spec.decay > 0:
         _decay_before_steps(optimizer, spec.decay, spec.decay_law)

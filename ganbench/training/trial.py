@@ -1,7 +1,7 @@
 """A trial: one arm at one seed, trained, sampled, saved and resumed."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,11 @@ from ganbench.plugin import HALVES, Data, Half, Host, Picture, Role, Sampler
 from ganbench.training import sampling
 from ganbench.training.assembly import assemble
 from ganbench.training.calls import blame, call_plugin
-from ganbench.training.compiled import COMPILED, CompiledSteps, Compiler, inductor
+from ganbench.training.captured import Backend, CapturedSteps
+from ganbench.training.compiled import Compiled
 from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
+from ganbench.training.graphed import Graphed
 from ganbench.training.hooks import overrides, resolved_order
 from ganbench.training.losses import Losses
 from ganbench.training.networks import BuiltPair
@@ -27,6 +29,9 @@ from ganbench.training.optimizers import make_optimizer
 from ganbench.training.step import PairStep, Plan
 from ganbench.training.tracing import is_traced, note
 from ganbench.training.update import collect
+
+BACKENDS: Mapping[str, Callable[[], Backend]] = {"compiled": Compiled, "graphed": Graphed}
+"""What computes captured steps, by its name in a study file."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,12 @@ class Trial:
     steps : int
         Steps of the whole trial.
     seconds : float
-        Training time so far, over all sessions, without that of compiling.
+        Training time so far, over all sessions, without that of capturing.
     diverged_at : int or None
         The first step, counted from 1, whose losses were not finite; the last step if then a
         weight is not.
-    compiled : list of CompiledSteps
-        For each pair, if steps are to be compiled.
+    captured : list of CapturedSteps
+        For each pair, if steps are to be captured.
     order : dict of str to list of str
         For each hook in use, the tricks that implement it, as they run.
     resident : Resident
@@ -116,9 +121,9 @@ class Trial:
             )
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]
-        self.compiled: list[CompiledSteps] = []
-        if config.execution.backend == "compiled":
-            self.compile_with(inductor)
+        self.captured: list[CapturedSteps] = []
+        if config.execution.backend in BACKENDS:
+            self.capture_with(BACKENDS[config.execution.backend]())
         self._schedules = [
             (trick, hook, buffers)
             for built in self.pairs
@@ -137,14 +142,14 @@ class Trial:
         self.order_of_batches(0)
         self._losses = Losses(self.steps, len(self.pairs), device)
 
-    def compile_with(self, compiler: Compiler) -> None:
-        """Have steps captured and computed by what ``compiler`` makes of their graphs.
+    def capture_with(self, backend: Backend) -> None:
+        """Have steps captured, and their graphs computed by a back end.
 
         A step that cannot be captured runs eagerly; ``execution`` says which it was, and why.
         """
         amp = self.config.execution.amp
-        self.compiled = [
-            CompiledSteps(pair_step, amp, compiler, self._schedule, self.steps)
+        self.captured = [
+            CapturedSteps(pair_step, amp, backend, self._schedule, self.steps)
             for pair_step in self._steps
         ]
 
@@ -172,7 +177,7 @@ class Trial:
             If a plugin's hook raises; it names plugin and hook.
         """
         steps = self.begin(count)
-        began, compiling = time.perf_counter(), self._compiling_seconds()
+        began, capturing = time.perf_counter(), self._capturing_seconds()
         try:
             with self.streams.layers():
                 for step in steps:
@@ -185,7 +190,7 @@ class Trial:
                 raise
             raise blamed from error
         self.seconds += time.perf_counter() - began
-        self.seconds -= self._compiling_seconds() - compiling
+        self.seconds -= self._capturing_seconds() - capturing
 
     def begin(self, count: int) -> range:
         """Return the next ``count`` steps, or those that are left, ready to be taken."""
@@ -215,8 +220,8 @@ class Trial:
 
     def take(self, turn: Turn) -> Sequence[Tensor]:
         """Take a pair's updates in a step and return the loss of each."""
-        compile_it = self.compiled and not is_traced()
-        runner = self.compiled[turn.pair] if compile_it else self._steps[turn.pair]
+        capture_it = self.captured and not is_traced()
+        runner = self.captured[turn.pair] if capture_it else self._steps[turn.pair]
         return runner.run(turn.step, turn.plan, turn.batches, turn.latents)
 
     def keep(self, turn: Turn, losses: Sequence[Tensor]) -> None:
@@ -322,15 +327,19 @@ class Trial:
     @property
     def execution(self) -> dict[str, str]:
         """How steps are taken: ``backend``, and ``reason`` where that is not as was wished."""
-        decisions = set().union(*(steps.decisions for steps in self.compiled))
-        reasons = sorted(decisions - {COMPILED})
+        decisions = set().union(*(steps.decisions for steps in self.captured))
+        names = {steps.backend.name for steps in self.captured} & decisions
+        backend = next(iter(names), "eager")
+        reasons = sorted(decisions - names)
         if not reasons:
-            return {"backend": COMPILED if decisions else "eager"}
-        backend = "partly compiled" if COMPILED in decisions else "eager"
-        return {"backend": backend, "reason": "; ".join(reasons)}
+            return {"backend": backend}
+        return {
+            "backend": f"partly {backend}" if names else "eager",
+            "reason": "; ".join(reasons),
+        }
 
-    def _compiling_seconds(self) -> float:
-        return sum(steps.seconds for steps in self.compiled)
+    def _capturing_seconds(self) -> float:
+        return sum(steps.seconds for steps in self.captured)
 
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of trained parameters of each pair and role."""

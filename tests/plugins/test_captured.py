@@ -1,42 +1,49 @@
 """Every trick, objective and architecture as a captured graph: the numbers of the eager step.
 
-The graphs run as they were traced, not compiled: what a compiler makes of them is PyTorch's
-affair and is tested in tests/training/test_compiled.py.
+The graphs run as they were traced, neither compiled nor recorded: what becomes of them is
+PyTorch's affair, and is tested in tests/training. But all that a recording must not hold is
+looked for, and inputs and draws come to the graph by places of its own.
 """
 
 import pytest
 import torch
 from test_pairs import ARCHITECTURES, CPU, HOST, OBJECTIVES, PLACES, SETTINGS, TRICKS
 
-from ganbench.config.model import Execution
 from ganbench.testing import tiny_config, tiny_data
-from ganbench.training import NotApplicableError, Trial, compiled
+from ganbench.training import NotApplicableError, Trial, captured
+from ganbench.training.graphed import Graphed
 
 STEPS = 4  # one eagerly, since optimizers begin then; three of the graph
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
 
+class Repeats:
+    """Stands in for a recorder of CUDA graphs: it calls the function again."""
+
+    device_type = "cpu"
+
+    def record(self, function, device):
+        return function
+
+
 @pytest.fixture(autouse=True)
-def _uncompiled(monkeypatch):
-    monkeypatch.setattr(torch._inductor, "compile", lambda graph, arguments: graph)
-    monkeypatch.setattr(compiled, "_functions", {})
+def _unchecked(monkeypatch):
     # What a trial compares for itself is compared here, too.
-    monkeypatch.setattr(compiled, "CHECKED_STEPS", 1)
+    monkeypatch.setattr(captured, "CHECKED_STEPS", 1)
 
 
 def compare(tricks=(), shape=(1, 8, 8), **changes):
     changes = {key: value for key, value in changes.items() if key not in ("steps", "figures")}
     given = {name: SETTINGS.get(name, {}) for name in tricks}
-    trials = []
-    for backend in ("eager", "compiled"):
-        config = tiny_config(given, steps=STEPS, execution=Execution(backend=backend), **changes)
-        try:
-            trials.append(Trial(config, 3, tiny_data(shape), HOST, CPU))
-        except NotApplicableError as error:
-            pytest.skip(str(error))
-        trials[-1].advance(STEPS)
-    eager, ours = trials
-    assert ours.execution == {"backend": "compiled"}
+    config = tiny_config(given, steps=STEPS, **changes)
+    try:
+        eager, ours = (Trial(config, 3, tiny_data(shape), HOST, CPU) for _ in range(2))
+    except NotApplicableError as error:
+        pytest.skip(str(error))
+    ours.capture_with(Graphed(Repeats()))
+    for trial in (eager, ours):
+        trial.advance(STEPS)
+    assert ours.execution == {"backend": "graphed"}
     for name, state in eager.streams.state_dict().items():
         assert torch.equal(ours.streams.state_dict()[name], state), f"other draws of {name}"
     assert torch.equal(ours.update_log, eager.update_log)

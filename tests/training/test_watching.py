@@ -16,6 +16,7 @@ from ganbench.config.model import (
 from ganbench.data.load import load_data
 from ganbench.plugin import Data, Host
 from ganbench.training import Trial, watch
+from ganbench.training.compiled import Compiled
 from ganbench.training.watching import best_accuracy, share_overfitted
 
 CPU = torch.device("cpu")
@@ -86,7 +87,7 @@ def test_a_compiled_training_is_watched_and_is_the_same(host, digits):
 
     trials = [make(host, digits) for _ in range(2)]
     for trial in trials:
-        trial.compile_with(as_it_is)
+        trial.capture_with(Compiled(as_it_is))
     for _ in range(3):
         for trial in trials:
             trial.advance(3)
