@@ -231,6 +231,17 @@ class CapturedSteps:
                 )
 
 
+def how_taken(captured: Sequence[CapturedSteps]) -> dict[str, str]:
+    """Return how steps are taken: ``backend``, and ``reason`` where that is not as was wished."""
+    decisions = set().union(*(steps.decisions for steps in captured))
+    names = {steps.backend.name for steps in captured} & decisions
+    backend = next(iter(names), "eager")
+    reasons = sorted(decisions - names)
+    if not reasons:
+        return {"backend": backend}
+    return {"backend": f"partly {backend}" if names else "eager", "reason": "; ".join(reasons)}
+
+
 def _distance(found: Tensor, expected: Tensor, order: float, floor: float) -> float:
     """Return a distance in a norm, relative to what was expected, or to a floor if more."""
     if torch.equal(found.nan_to_num(), expected.nan_to_num()):

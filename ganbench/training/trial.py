@@ -1,7 +1,7 @@
 """A trial: one arm at one seed, trained, sampled, saved and resumed."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +16,11 @@ from ganbench.data.resident import Order, Resident
 from ganbench.plugin import HALVES, Data, Half, Host, Picture, Role, Sampler
 from ganbench.training import sampling
 from ganbench.training.assembly import assemble
+from ganbench.training.backends import backend_of
 from ganbench.training.calls import blame, call_plugin
-from ganbench.training.captured import Backend, CapturedSteps
-from ganbench.training.compiled import Compiled
+from ganbench.training.captured import Backend, CapturedSteps, how_taken
 from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
-from ganbench.training.graphed import Graphed
 from ganbench.training.hooks import overrides, resolved_order
 from ganbench.training.losses import Losses
 from ganbench.training.networks import BuiltPair
@@ -29,9 +28,6 @@ from ganbench.training.optimizers import make_optimizer
 from ganbench.training.step import PairStep, Plan
 from ganbench.training.tracing import is_traced, note
 from ganbench.training.update import collect
-
-BACKENDS: Mapping[str, Callable[[], Backend]] = {"compiled": Compiled, "graphed": Graphed}
-"""What computes captured steps, by its name in a study file."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +118,9 @@ class Trial:
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]
         self.captured: list[CapturedSteps] = []
-        if config.execution.backend in BACKENDS:
-            self.capture_with(BACKENDS[config.execution.backend]())
+        backend = backend_of(config.execution.backend)
+        if backend is not None:
+            self.capture_with(backend)
         self._schedules = [
             (trick, hook, buffers)
             for built in self.pairs
@@ -327,16 +324,7 @@ class Trial:
     @property
     def execution(self) -> dict[str, str]:
         """How steps are taken: ``backend``, and ``reason`` where that is not as was wished."""
-        decisions = set().union(*(steps.decisions for steps in self.captured))
-        names = {steps.backend.name for steps in self.captured} & decisions
-        backend = next(iter(names), "eager")
-        reasons = sorted(decisions - names)
-        if not reasons:
-            return {"backend": backend}
-        return {
-            "backend": f"partly {backend}" if names else "eager",
-            "reason": "; ".join(reasons),
-        }
+        return how_taken(self.captured)
 
     def _capturing_seconds(self) -> float:
         return sum(steps.seconds for steps in self.captured)
