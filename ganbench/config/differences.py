@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from ganbench.config.model import Execution
 from ganbench.config.problems import Path as Key
 from ganbench.config.problems import dotted, quote
 
@@ -31,8 +32,12 @@ def differing_settings(
 
 
 def _settings(study: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
+    baseline = study["baseline"]
+    # As it was for a study that was filed before there were such keys.
+    execution = Execution().model_dump(mode="json") | baseline.get("execution", {})
+    known = {**study, "baseline": {**baseline, "execution": execution}}
     for section in SECTIONS:
-        yield from _leaves(study[section], (section,))
+        yield from _leaves(known[section], (section,))
 
 
 def _leaves(value: Any, at: Key) -> Iterator[tuple[Key, Any]]:

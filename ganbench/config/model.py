@@ -123,10 +123,12 @@ class Execution(Strict):
     """Compile whole steps (needs a compiler), or record them as CUDA graphs; auto is eager."""
     channels_last: bool = False
     """Keep images and convolutions' weights with their channels innermost."""
+    tf32: bool = True
+    """On CUDA: products of float32 numbers in TensorFloat-32."""
 
     def key_content(self) -> dict[str, Any]:
         """Return what enters a configuration's key."""
-        return _key_content(self, younger=("channels_last",))
+        return _key_content(self, younger=("channels_last", "tf32"))
 
 
 def _key_content(model: Strict, younger: Iterable[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from ganbench.data.images import quantise
 from ganbench.data.resident import Order, Resident
 from ganbench.plugin import HALVES, Data, Half, Host, Picture, Role, Sampler
 from ganbench.training import sampling
+from ganbench.training.arithmetic import Arithmetic
 from ganbench.training.assembly import assemble
 from ganbench.training.backends import backend_of
 from ganbench.training.calls import blame, call_plugin
@@ -106,6 +107,7 @@ class Trial:
                 for net in (built.pair.generator, built.pair.discriminator):
                     net.to(memory_format=torch.channels_last)
         self.optimizers = [self._make_optimizers(built) for built in self.pairs]
+        self._arithmetic = Arithmetic(config.execution, device)
         self._steps = [
             PairStep(
                 built,
@@ -113,7 +115,7 @@ class Trial:
                 self.objective,
                 optimizers,
                 self.streams,
-                self._autocast,
+                self._arithmetic.autocast,
             )
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]
@@ -133,7 +135,7 @@ class Trial:
             self.architecture,
             self.streams,
             config.evaluation,
-            self._autocast,
+            self._arithmetic.sampling,
         )
         self.orders: list[Order] = []
         self.order_of_batches(0)
@@ -144,9 +146,10 @@ class Trial:
 
         A step that cannot be captured runs eagerly; ``execution`` says which it was, and why.
         """
-        amp = self.config.execution.amp
         self.captured = [
-            CapturedSteps(pair_step, amp, backend, self._schedule, self.steps)
+            CapturedSteps(
+                pair_step, self._arithmetic.precision, backend, self._schedule, self.steps
+            )
             for pair_step in self._steps
         ]
 
@@ -176,7 +179,7 @@ class Trial:
         steps = self.begin(count)
         began, capturing = time.perf_counter(), self._capturing_seconds()
         try:
-            with self.streams.layers():
+            with self.in_training():
                 for step in steps:
                     for turn in self.turns(step):
                         self.keep(turn, self.take(turn))
@@ -188,6 +191,12 @@ class Trial:
             raise blamed from error
         self.seconds += time.perf_counter() - began
         self.seconds -= self._capturing_seconds() - capturing
+
+    @contextmanager
+    def in_training(self) -> Iterator[None]:
+        """Give the context in which steps are to be taken; it leaves nothing behind."""
+        with self.streams.layers(), self._arithmetic.products():
+            yield
 
     def begin(self, count: int) -> range:
         """Return the next ``count`` steps, or those that are left, ready to be taken."""
@@ -368,11 +377,6 @@ class Trial:
             if role not in made:
                 made[role] = make_optimizer(specs.get(role, specs[half]), params)
         return made
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self.config.execution.amp == "bf16":
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return nullcontext()
 
 
 def trial_parts(trial: Trial) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
+from ganbench.training.arithmetic import float32_products
 from ganbench.training.looking import trained_discriminator
 from ganbench.training.trial import Trial
 
@@ -42,7 +43,11 @@ def watch(trial: Trial) -> dict[str, float]:
     with trial.sampler() as sampler:
         z = sampler.latents(len(items))[seen.pair]
     held_out = trial.resident.data.held_out
-    with trial.streams.layers(), torch.autocast(trial.device.type, enabled=False):
+    with (
+        trial.streams.layers(),
+        torch.autocast(trial.device.type, enabled=False),
+        float32_products(tf32=False),
+    ):
         trial.streams.seed_layers("evaluation", "watch")
         with torch.no_grad():
             inputs = seen.inputs(items)
