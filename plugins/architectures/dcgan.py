@@ -36,6 +36,8 @@ from ganbench.plugin import (
     TrainingSpec,
 )
 
+from ._resize import NearestUpsample
+
 SMALLEST_MAP = 7
 """Maps are halved until they are at most this wide, and at least twice."""
 
@@ -64,7 +66,7 @@ def block(**layers: nn.Module) -> nn.Sequential:
 def upsample_layers(channels: int, features: int, size: int) -> dict[str, nn.Module]:
     """Return nearest-neighbour resizing to ``size``, then a 3×3 convolution."""
     return {
-        "resize": nn.Upsample(size=(size, size), mode="nearest"),
+        "resize": NearestUpsample(size=(size, size), mode="nearest"),
         "conv": nn.Conv2d(channels, features, 3, padding=1),
     }
 

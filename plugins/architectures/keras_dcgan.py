@@ -28,6 +28,7 @@ from torch import nn
 from ganbench.plugin import Architecture, Discriminator, TrainingSpec
 
 from ._keras import glorot, norm2d, pad_same, square_multiple
+from ._resize import NearestUpsample
 from .dcgan import block
 
 MOMENTUM = 0.8
@@ -82,7 +83,7 @@ class KerasDCGAN(Architecture):
 def _grow(channels: int, features: int) -> nn.Sequential:
     """Return a block that doubles a map."""
     return block(
-        resize=nn.Upsample(scale_factor=2, mode="nearest"),
+        resize=NearestUpsample(scale_factor=2, mode="nearest"),
         conv=nn.Conv2d(channels, features, 3, padding=1),
         norm=norm2d(features, MOMENTUM),
         activation=nn.ReLU(),
