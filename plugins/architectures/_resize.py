@@ -29,12 +29,12 @@ class _Double(torch.autograd.Function):
     """`double`, with the gradient that PyTorch gives its own."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.shape = tuple(x.shape)
         return double(x)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         _, _, height, width = ctx.shape
         size = (2 * height, 2 * width)
         found: Tensor = torch.ops.aten.upsample_nearest2d_backward(grad, size, ctx.shape)
@@ -53,7 +53,7 @@ class NearestUpsample(nn.Upsample):
         # Who follows the operations, to compile them for instance, knows the plain one.
         if not self._doubles(x) or is_in_torch_dispatch_mode():
             return super().forward(x)
-        doubled: Tensor = _Double.apply(x)  # type: ignore[no-untyped-call]
+        doubled: Tensor = _Double.apply(x)
         return doubled
 
     def _doubles(self, x: Tensor) -> bool:

@@ -1,9 +1,8 @@
 import pytest
 import torch
+from ganbench_plugins.architectures._resize import NearestUpsample, double
 from torch import nn
 from torch.fx.experimental.proxy_tensor import make_fx
-
-from ganbench_plugins.architectures._resize import NearestUpsample, double
 
 MAPS = {
     "doubled": ((3, 5, 4, 4), {"size": (8, 8)}, True),
