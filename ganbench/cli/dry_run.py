@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 from rich.console import Console
@@ -21,10 +22,12 @@ from ganbench.report.effects import alias_text
 from ganbench.report.words import count, duration
 from ganbench.study.aliases import alias_groups, resolution_of
 from ganbench.study.archive import Archive
+from ganbench.study.auto import as_chosen
 from ganbench.study.calibration import calibrate, estimate
 from ganbench.study.design import Arm
 from ganbench.study.effects import term_name
 from ganbench.study.monitor import Monitor
+from ganbench.study.own_studies import descriptions
 from ganbench.study.planning import plan as plan_seeds
 from ganbench.study.prepare import Prepared, prepare
 from ganbench.study.provenance import notice_of_others, provenance
@@ -61,11 +64,12 @@ def show_plan(plan: RunPlan, replace: bool = False) -> None:
     monitor: Monitor = LiveMonitor(console) if console.is_terminal else PlainMonitor()
     try:
         prepared = prepare(plan, monitor.preparing)
+        records, noted = _ledger(plan)
+        prepared = as_chosen(plan, prepared, noted)
         calibration = calibrate(plan, prepared, monitor.preparing)
     finally:
         monitor.close()
     cells = cells_of(plan.study, prepared.arms, prepared.fingerprints)
-    records = _records(plan)
     done = complete_identities(records)
     missing = list({cell.identity: cell for cell in cells if cell.identity not in done}.values())
     most = "at most " if schedule_of(plan.resolved) else ""
@@ -85,13 +89,15 @@ def show_plan(plan: RunPlan, replace: bool = False) -> None:
         click.echo(f"note: a run would be refused: {refusal}")
 
 
-def _records(plan: RunPlan) -> list[Record]:
+def _ledger(plan: RunPlan) -> tuple[list[Record], list[Mapping[str, Any]]]:
+    """Return a study's trials so far, and what is noted of it."""
     journal = Archive(plan.report).journal
     if plan.storage is None and not journal.exists():
-        return []
+        return [], []
     storage = open_storage(journal, plan.storage)
     try:
-        return read_records(storage, None if plan.storage is None else plan.study.name)
+        records = read_records(storage, None if plan.storage is None else plan.study.name)
+        return records, descriptions(storage, plan.study.name)
     finally:
         close_storage(storage)
 

@@ -120,7 +120,8 @@ class Execution(Strict):
     amp: Literal["off", "bf16"] = "off"
     """Autocast forward passes to bfloat16."""
     backend: Literal["auto", "eager", "compiled", "graphed"] = "auto"
-    """Compile whole steps (needs a compiler), or record them as CUDA graphs; auto is eager."""
+    """Compile whole steps (needs a compiler), or record them as CUDA graphs; auto is \
+eager on a CPU, and measured on CUDA."""
     channels_last: bool = False
     """Keep images and convolutions' weights with their channels innermost."""
     tf32: bool = True

@@ -12,7 +12,7 @@ from ganbench.plugin import Progress
 from ganbench.study.attempt import evaluation_steps, failure
 from ganbench.study.prepare import Prepared
 from ganbench.study.records import Cell
-from ganbench.study.run_plan import RunPlan
+from ganbench.study.run_plan import AUTO, RunPlan
 from ganbench.training import NonFiniteError, Trial
 
 SECONDS_AN_ARM = 0.4
@@ -68,7 +68,9 @@ def calibrate(plan: RunPlan, prepared: Prepared, progress: Progress) -> Calibrat
     for done, (key, config) in enumerate(configs.items()):
         progress("measuring the speed", done, len(configs))
         try:
-            trial = Trial(config, plan.study.all_seeds[0], prepared.data, plan.host, device)
+            auto = prepared.instrument.get(AUTO, "eager")
+            seed = plan.study.all_seeds[0]
+            trial = Trial(config, seed, prepared.data, plan.host, device, auto)
             step = _seconds_a_step(trial)
             paces[key] = Pace(step, _seconds_an_evaluation(trial, prepared))
         except Exception as error:

@@ -20,6 +20,7 @@ from ganbench.study.archive import Archive, Header, read_header
 from ganbench.study.design import expand
 from ganbench.study.places import place_of
 from ganbench.study.results import ArmResult, seeds_of
+from ganbench.study.run_plan import AUTO
 from ganbench.training import KeptGenerator, Trial, read_generator
 
 SLICE = 50
@@ -186,7 +187,8 @@ def restore(
             f"no weights are kept of {chosen.arm.name} at seed {chosen.seed} in "
             f"{chosen.archive.generators}: {why}; --retrain trains it again"
         )
-    trial = Trial(_config(chosen, host), seed, data, host, device)
+    auto = chosen.protocol.get("execution", {}).get(AUTO, "eager")
+    trial = Trial(_config(chosen, host), seed, data, host, device, auto)
     while trial.step < trial.steps:
         trial.advance(SLICE)
         progress(f"training {chosen.arm.name}", trial.step, trial.steps)

@@ -5,7 +5,7 @@ from ganbench.study.archive import Archive, Header, read_header
 from ganbench.study.compute import describe_environment
 from ganbench.study.files import write_atomically
 from ganbench.study.prepare import Prepared
-from ganbench.study.run_plan import RunPlan, arm_result, describe_plugins, trick_notes
+from ganbench.study.run_plan import AUTO, RunPlan, arm_result, describe_plugins, trick_notes
 from ganbench.study.searches import Searches
 
 
@@ -25,10 +25,14 @@ def heading(plan: RunPlan, prepared: Prepared, searches: Searches, archive: Arch
         fingerprints=prepared.fingerprints,
         protocol={
             **prepared.evaluator.protocol,
-            "execution": plan.study.baseline.execution.model_dump(mode="json"),
+            "execution": {
+                **plan.study.baseline.execution.model_dump(mode="json"),
+                **({} if prepared.auto is None else {AUTO: prepared.auto.backend}),
+            },
         },
         environment={
             **describe_environment(plan.devices, plan.workers),
+            **({} if prepared.auto is None else {"backend auto": str(prepared.auto)}),
             "plugins from elsewhere": describe_plugins(prepared.arms, plan.host) or "none",
         },
         command=plan.command,

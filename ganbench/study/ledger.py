@@ -18,8 +18,8 @@ from ganbench.study.definition import Definition
 from ganbench.study.duplicates import Duplicates
 from ganbench.study.journal import JOURNAL
 from ganbench.study.losses import RESUMED, TRIES, lost_for_good, times_lost
-from ganbench.study.own_studies import OwnStudies
-from ganbench.study.records import FAILURE, STUDY, Cell, Ending, Record, read_records
+from ganbench.study.own_studies import OwnStudies, descriptions
+from ganbench.study.records import FAILURE, Cell, Ending, Record, read_records
 from ganbench.study.storage import Address, Notice, close_storage, open_storage
 from ganbench.study.templates import BEGUN, adopted_trial, late_trial, next_trial, waiting_trial
 
@@ -109,11 +109,7 @@ class Ledger:
 
     def descriptions(self) -> list[Mapping[str, Any]]:
         """Return what is noted of each Optuna study that is this study's, by its name."""
-        return [
-            study.user_attrs
-            for study in self._storage.get_all_studies()
-            if study.user_attrs.get(STUDY) == self.definition.name
-        ]
+        return descriptions(self._storage, self.definition.name)
 
     def records(self, search: str | None = None) -> list[Record]:
         """Return every trial of the journal, or of this study on a shared storage.

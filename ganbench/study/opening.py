@@ -1,16 +1,35 @@
-"""What workers and monitors are told when a study starts."""
+"""What happens when a study starts: it is prepared, and workers and monitors are told of it."""
 
 from collections.abc import Sequence
+from contextlib import closing
 
+from ganbench.study.archive import Archive
+from ganbench.study.auto import measure_backends, settle_auto
 from ganbench.study.definition import Definition
 from ganbench.study.design import Arm
 from ganbench.study.messages import Job
-from ganbench.study.monitor import Overview
-from ganbench.study.prepare import Prepared
+from ganbench.study.monitor import Monitor, Overview
+from ganbench.study.prepare import Prepared, prepare_together
 from ganbench.study.progress import Progress
 from ganbench.study.run_plan import RunPlan
 from ganbench.study.searches import Searches
 from ganbench.study.sequential import schedule_of
+
+
+def prepared_for(plan: RunPlan, archive: Archive, monitor: Monitor) -> Prepared:
+    """Return all that is found out before a study's workers start.
+
+    Raises
+    ------
+    GanbenchError
+        As ``prepare_together`` does, or if the ledger cannot be read or written.
+    """
+    with closing(archive.open_files(monitor.notice)) as files:
+        files.check()
+        prepared = prepare_together(plan, files, monitor.preparing)
+    for note in prepared.data.notes:
+        monitor.notice(f"{prepared.data.name}: {note}")
+    return settle_auto(plan, prepared, archive, monitor, measure_backends)
 
 
 def job_of(plan: RunPlan, prepared: Prepared, searches: Searches, definition: Definition) -> Job:

@@ -1,9 +1,10 @@
 """The Optuna studies that a study stands in: one for its arms, and one for each search."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from optuna import Study
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
@@ -42,6 +43,15 @@ class Standing:
     def has_failed(self) -> bool:
         """Whether the trial itself ended without a result, and no other is to stand for it."""
         return Record("", self.own).has_failed
+
+
+def descriptions(storage: BaseStorage, name: str) -> list[Mapping[str, Any]]:
+    """Return what is noted of each Optuna study of a study, by its name."""
+    return [
+        study.user_attrs
+        for study in storage.get_all_studies()
+        if study.user_attrs.get(STUDY) == name
+    ]
 
 
 class OwnStudies:

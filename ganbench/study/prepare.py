@@ -11,6 +11,7 @@ from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.inspecting import Inspector
 from ganbench.evaluation.pictures import sample_sheet, shown
 from ganbench.plugin import Data, GanbenchError, Host, Progress
+from ganbench.study.choice import Choice
 from ganbench.study.compute import set_up_torch
 from ganbench.study.design import FULL, Arm
 from ganbench.study.files import Files
@@ -36,6 +37,8 @@ class Prepared:
         Each applicable arm's.
     instrument : mapping
         What trials are made and measured with, as far as their settings do not say.
+    auto : Choice or None
+        What ``backend: auto`` stands for, where that was measured.
     """
 
     data: Data
@@ -44,6 +47,7 @@ class Prepared:
     arms: tuple[Arm, ...]
     fingerprints: Mapping[str, str]
     instrument: Mapping[str, Any]
+    auto: Choice | None = None
 
     def searches(self, plan: RunPlan) -> Searches:
         """Return the study's searches: trials are to be told apart as those of arms are."""

@@ -68,4 +68,4 @@ def _origin(details: Mapping[str, Any], here: Mapping[str, str]) -> str:
         for name, value in here.items()
         if details.get(name) != value
     ]
-    return ", ".join(differing) or "other data, another extractor or another plugin file"
+    return ", ".join(differing) or "other data, another extractor, back end or plugin file"

@@ -22,6 +22,8 @@ from ganbench.study.results import ArmResult
 from ganbench.study.storage import Address
 
 CACHE_VARIABLE = "GANBENCH_CACHE"
+AUTO = "auto"
+"""Of an instrument: the back end that ``auto`` stands for, where that is not ``eager``."""
 
 
 def cache_folder() -> Path:
@@ -160,12 +162,14 @@ def fingerprint(config: TrialConfig, instrument: Mapping[str, Any], host: Host) 
     config : TrialConfig
     instrument : mapping
         What makes and measures the trial: device, versions, hashes of the data, the
-        extractor, the classifier.
+        extractor, the classifier, the back end of ``auto``.
     host : Host
         Knows where plugins came from: a file given with ``--plugin`` is hashed, for any
         other plugin than a built-in the distribution's version is taken.
     """
     plugins = {name: source for name, (_, source) in foreign_plugins(config, host).items()}
+    if config.execution.backend != "auto":
+        instrument = {key: value for key, value in instrument.items() if key != AUTO}
     text = json.dumps([instrument, plugins], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -32,11 +32,11 @@ from ganbench.study.messages import (
 )
 from ganbench.study.monitor import Monitor, RunningTrial, State
 from ganbench.study.observers import Observers
-from ganbench.study.opening import job_of, overview_of
+from ganbench.study.opening import job_of, overview_of, prepared_for
 from ganbench.study.outcome import Outcome, given_up, rescued
 from ganbench.study.pace import Pace
 from ganbench.study.pool import Pool, WorkerProcess
-from ganbench.study.prepare import Prepared, prepare_together
+from ganbench.study.prepare import Prepared
 from ganbench.study.progress import Progress
 from ganbench.study.provenance import notice_of_others, provenance
 from ganbench.study.records import Cell, Record, failures, not_applicable, running
@@ -83,11 +83,7 @@ def run_study(
                 repaired = JournalFile(archive.journal).repair()
                 if repaired is not None:
                     monitor.notice(repaired)
-        with closing(archive.open_files(monitor.notice)) as files:
-            files.check()
-            prepared = prepare_together(plan, files, monitor.preparing)
-        for note in prepared.data.notes:
-            monitor.notice(f"{prepared.data.name}: {note}")
+        prepared = prepared_for(plan, archive, monitor)
         return _Supervisor(plan, prepared, archive, monitor, joining).run()
 
 

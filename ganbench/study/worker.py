@@ -38,7 +38,7 @@ from ganbench.study.messages import (
 from ganbench.study.observers import Observers
 from ganbench.study.records import Ending
 from ganbench.study.results import EvaluationPoint
-from ganbench.study.run_plan import fingerprint
+from ganbench.study.run_plan import AUTO, fingerprint
 from ganbench.study.search import prune, second_value
 from ganbench.training import NotApplicableError, Trial
 
@@ -193,7 +193,8 @@ class _Worker:
         config = self._config(claim)
 
         def build() -> Trial:
-            return Trial(config, claim.seed, self.data, self.host, self.device)
+            auto = self.job.instrument.get(AUTO, "eager")
+            return Trial(config, claim.seed, self.data, self.host, self.device, auto)
 
         kept = self._checkpoint(claim)
         trial, measured = kept.restore(build)

@@ -10,5 +10,5 @@ BACKENDS: Mapping[str, Callable[[], Backend]] = {"compiled": Compiled, "graphed"
 
 
 def backend_of(name: str) -> Backend | None:
-    """Return a back end; None for ``eager`` and ``auto``."""
+    """Return a back end; None for ``eager``."""
     return BACKENDS[name]() if name in BACKENDS else None

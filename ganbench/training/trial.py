@@ -62,6 +62,8 @@ class Trial:
     data : Data
     host : Host
     device : torch.device
+    auto : str
+        What ``execution.backend: auto`` stands for.
 
     Attributes
     ----------
@@ -90,7 +92,13 @@ class Trial:
     """
 
     def __init__(
-        self, config: TrialConfig, seed: int, data: Data, host: Host, device: torch.device
+        self,
+        config: TrialConfig,
+        seed: int,
+        data: Data,
+        host: Host,
+        device: torch.device,
+        auto: str = "eager",
     ) -> None:
         self.config, self.seed, self.device = config, seed, device
         self.steps, self.step = config.steps, 0
@@ -120,7 +128,8 @@ class Trial:
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]
         self.captured: list[CapturedSteps] = []
-        backend = backend_of(config.execution.backend)
+        wanted = config.execution.backend
+        backend = backend_of(auto if wanted == "auto" else wanted)
         if backend is not None:
             self.capture_with(backend)
         self._schedules = [

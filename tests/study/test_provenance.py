@@ -41,7 +41,7 @@ def test_results_of_other_data_are_told_as_such(tmp_path):
     ledger = ledger_with(tmp_path, HERE)
     said = notice_of_others(ledger.records(), ledger.queue(cells("new")), HERE)
     assert "1 earlier result is not used" in said
-    assert "with other data, another extractor or another plugin file" in said
+    assert "with other data, another extractor, back end or plugin file" in said
 
 
 def test_results_that_are_used_are_no_news(tmp_path):
