@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ganbench.training.errors import CheckpointError
-from ganbench.training.trial import Trial, trial_parts
+from ganbench.training.trial import Trial
 
 VERSION = 3
 
@@ -29,8 +29,7 @@ def dump(trial: Trial, extra: Mapping[str, Any] | None = None) -> bytes:
         "seconds": trial.seconds,
         "diverged_at": trial.diverged_at,
         "parts": {
-            name: [part.state_dict() for part in parts]
-            for name, parts in trial_parts(trial).items()
+            name: [part.state_dict() for part in parts] for name, parts in _parts(trial).items()
         },
         "buffers": [
             {name: dict(own.tensors) for name, own in built.buffers.items()}
@@ -64,7 +63,7 @@ def load(trial: Trial, content: bytes) -> dict[str, Any]:
     for name, value in wanted.items():
         if state.get(name) != value:
             raise CheckpointError(f"has {name} {state.get(name)!r}, and this trial {value!r}")
-    for name, parts in trial_parts(trial).items():
+    for name, parts in _parts(trial).items():
         for part, saved in zip(parts, state["parts"][name], strict=True):
             part.load_state_dict(saved)
     for built, saved in zip(trial.pairs, state["buffers"], strict=True):
@@ -82,3 +81,14 @@ def load(trial: Trial, content: bytes) -> dict[str, Any]:
     trial.update_log[: trial.step] = state["updates"]
     extra: dict[str, Any] = state["extra"]
     return extra
+
+
+def _parts(trial: Trial) -> Mapping[str, Any]:
+    """Return the stateful objects of a trial by name."""
+    return {
+        "generators": [built.pair.generator for built in trial.pairs],
+        "discriminators": [built.pair.discriminator for built in trial.pairs],
+        "modules": [part for built in trial.pairs for part in built.modules.values()],
+        "optimizers": [part for made in trial.optimizers for part in made.values()],
+        "tricks": list(trial.tricks),
+    }

@@ -386,14 +386,3 @@ class Trial:
             if role not in made:
                 made[role] = make_optimizer(specs.get(role, specs[half]), params)
         return made
-
-
-def trial_parts(trial: Trial) -> Mapping[str, Any]:
-    """Return the stateful objects of a trial by name, for its checkpoint."""
-    return {
-        "generators": [built.pair.generator for built in trial.pairs],
-        "discriminators": [built.pair.discriminator for built in trial.pairs],
-        "modules": [part for built in trial.pairs for part in built.modules.values()],
-        "optimizers": [part for made in trial.optimizers for part in made.values()],
-        "tricks": list(trial.tricks),
-    }
