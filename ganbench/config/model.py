@@ -126,10 +126,12 @@ eager on a CPU, and measured on CUDA."""
     """Keep images and convolutions' weights with their channels innermost."""
     tf32: bool = True
     """On CUDA: products of float32 numbers in TensorFloat-32."""
+    together: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many seeds of an arm a worker trains at once, as one model whose weights are stacked."""
 
     def key_content(self) -> dict[str, Any]:
         """Return what enters a configuration's key."""
-        return _key_content(self, younger=("channels_last", "tf32"))
+        return _key_content(self, younger=("channels_last", "tf32", "together"))
 
 
 def _key_content(model: Strict, younger: Iterable[str]) -> dict[str, Any]:

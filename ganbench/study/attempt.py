@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -168,6 +168,10 @@ def evaluation_steps(steps: int, every: int) -> list[int]:
     return [*range(every, steps, every), steps]
 
 
+Wish = tuple[Trial, int]
+"""A trial, and how many of its steps are to be taken next."""
+
+
 def attempt(
     trial: Trial,
     measured: Measured,
@@ -175,11 +179,16 @@ def attempt(
     settings: Evaluation,
     kept: Checkpoint,
     observer: Observer,
-) -> Ending | None:
-    """Train and measure a trial until it ends, or until the observer says stop.
+) -> Generator[Wish, float, Ending | None]:
+    """Measure a trial whose steps somebody takes, until it ends or the observer says stop.
 
     How training is cut into slices changes no number: a trial may be stopped and resumed
     anywhere.
+
+    Yields
+    ------
+    Wish
+        To be sent how many seconds the steps took; fewer may have been taken.
 
     Returns
     -------
@@ -193,7 +202,9 @@ def attempt(
             continue
         since = measured.points[-1].step if measured.points else 0
         while trial.step < goal and trial.diverged_at is None:
-            pace.advance(trial, goal)
+            before = trial.step
+            seconds = yield trial, min(pace.steps, goal - trial.step)
+            pace.count(trial.step - before, seconds)
             if not observer.training(trial, pace.steps_per_second):
                 kept.save(trial, measured)
                 return None
@@ -224,12 +235,12 @@ class _Pace:
     def __init__(self) -> None:
         self.steps_per_second = 0.0
 
-    def advance(self, trial: Trial, goal: int) -> None:
-        count = max(1, int(self.steps_per_second * SLICE_SECONDS))
-        before, began = trial.step, time.monotonic()
-        trial.advance(min(count, goal - trial.step))
-        elapsed = max(time.monotonic() - began, 1e-6)
-        latest = (trial.step - before) / elapsed
+    @property
+    def steps(self) -> int:
+        return max(1, int(self.steps_per_second * SLICE_SECONDS))
+
+    def count(self, steps: int, seconds: float) -> None:
+        latest = steps / max(seconds, 1e-6)
         # The first step also allocates and warms up; it says little about the next.
         smooth = self.steps_per_second > 0
         self.steps_per_second = (self.steps_per_second + latest) / 2 if smooth else latest

@@ -58,6 +58,11 @@ class Job:
     instrument: Mapping[str, Any] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def together(self) -> int:
+        """How many trials a worker may be at."""
+        return max((config.execution.together for config in self.configs.values()), default=1)
+
 
 @dataclass(frozen=True)
 class Stop:
@@ -101,6 +106,7 @@ class Started:
 class Pulse:
     """How far a trial is; ``figure`` is the latest primary one, ``warned`` if warnings stand."""
 
+    number: int
     step: int
     steps_per_second: float
     state: Literal["training", "evaluating"]
@@ -135,6 +141,7 @@ class Ended:
 class NotApplicable:
     """An arm turned out not to apply."""
 
+    number: int
     key: str
     reason: str
     fingerprint: str | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ganbench.study.messages import Ended
+from ganbench.study.messages import Ended, Pulse
 from ganbench.study.sequential import Schedule
 
 
@@ -70,6 +70,12 @@ class RunningTrial:
     figure: float | None = None
     health: str | None = None
     warned: bool = False
+
+    def hear(self, pulse: Pulse) -> None:
+        """Take in how far it is."""
+        self.step, self.state = pulse.step, pulse.state
+        self.figure, self.health, self.warned = pulse.figure, pulse.health, pulse.warned
+        self.steps_per_second = pulse.steps_per_second or self.steps_per_second
 
 
 @dataclass

@@ -34,7 +34,8 @@ class WorkerProcess:
 
     Attributes
     ----------
-    current : RunningTrial or None
+    trials : dict of int to RunningTrial
+        By their numbers.
     idle : bool
         It found no trial waiting.
     finished : bool
@@ -43,7 +44,7 @@ class WorkerProcess:
 
     def __init__(self, index: int, job: Job) -> None:
         self.index, self.job = index, job
-        self.current: RunningTrial | None = None
+        self.trials: dict[int, RunningTrial] = {}
         self.idle = self.finished = False
         self._ended_for: str | None = None
         forks = _can_fork(job.device)

@@ -129,7 +129,10 @@ def levels_of(study: Study, arms: Sequence[Arm]) -> dict[str, dict[str, str]]:
 
 
 def cells_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str]) -> list[Cell]:
-    """Return the trials of a study, seed by seed, so that pairs are complete early."""
+    """Return the trials of a study, seed by seed, so that pairs are complete early.
+
+    Where an arm's trials are trained together, it is a few seeds of each arm in turn.
+    """
     levels = levels_of(study, arms)
     firsts = [
         (
@@ -147,10 +150,14 @@ def cells_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str])
         for arm in arms
         if arm.config is not None and arm.skipped is None
     ]
+    seeds = study.all_seeds
+    together = max((arm.config.execution.together for arm in arms if arm.config), default=1)
+    blocks = [seeds[start : start + together] for start in range(0, len(seeds), together)]
     return [
         replace(cell, seed=shifted_seed(seed, offset))
-        for seed in study.all_seeds
+        for block in blocks
         for offset, cell in firsts
+        for seed in block
     ]
 
 

@@ -1,5 +1,6 @@
 """Runs a study: prepares, hands out, watches the workers, keeps the ledger in order."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -144,7 +145,7 @@ class _Supervisor:
         )
         self._write_header()
         self.pool = Pool(self.job, self.plan.devices)
-        free = len(self._free(missing))
+        free = math.ceil(len(self._free(missing)) / self.job.together)
         workers = self.plan.workers if missing and self._grows else min(self.plan.workers, free)
         self.monitor.begin(overview_of(self.plan, self.arms, self.progress, workers))
         if not self.joining:
@@ -192,7 +193,9 @@ class _Supervisor:
         wanted = SearchingAgenda(self.searches, others).wanted(records)
         wanted = self._applicable(wanted, failed)
         cells = [cell for cell in wanted if cell.address not in failed]
-        missing = self.ledger.queue(cells, WINDOW + 2 * self.plan.workers, orphans, records)
+        missing = self.ledger.queue(
+            cells, WINDOW + 2 * self.plan.workers * self.job.together, orphans, records
+        )
         self.progress.count_in(wanted, missing, failed)
         # In a journal those that nobody can be at wait again by now.
         self.running = running(records if self.ledger.shared or not orphans else (), missing)
@@ -294,29 +297,26 @@ class _Supervisor:
         return self.stirred and (is_short or self.looks.is_due)
 
     def _hear(self, worker: WorkerProcess, message: Message) -> None:
-        current = worker.current
         match message:
             case Claimed(number, arm, seed, key, steps):
                 self.early_deaths = self.fruitless = 0
-                worker.current = RunningTrial(number, arm, seed, key, 0, 0, steps)
+                worker.trials[number] = RunningTrial(number, arm, seed, key, 0, 0, steps)
             case Started(number, arm, seed, key, step, steps):
                 self.early_deaths = self.fruitless = 0
-                worker.current = RunningTrial(number, arm, seed, key, step, step, steps)
-                self.progress.start(worker.current)
-            case Pulse(step, speed, state, figure, health, warned) if current is not None:
-                current.step, current.state = step, state
-                current.figure, current.health, current.warned = figure, health, warned
-                current.steps_per_second = speed or current.steps_per_second
+                started = RunningTrial(number, arm, seed, key, step, step, steps)
+                worker.trials[number] = started
+                self.progress.start(started)
+            case Pulse():
+                worker.trials[message.number].hear(message)
             case Ended():
-                self._end_trial(worker, message)
-            case NotApplicable(key, reason, fingerprint):
+                self._end_trial(message, worker.trials.pop(message.number, None))
+            case NotApplicable(number, key, reason, fingerprint):
                 self.ledger.withdraw(key, reason, fingerprint)
                 self.stirred = True
                 self._leave_out(key, reason)
-                worker.current = None
-            case PutBack() | Overtaken() if current is not None:
-                self.progress.put_back(current)
-                worker.current = None
+                worker.trials.pop(number, None)
+            case PutBack(number) | Overtaken(number) if number in worker.trials:
+                self.progress.put_back(worker.trials.pop(number))
             case Idle():
                 worker.idle = self.stirred = True
             case Notice(text):
@@ -326,9 +326,8 @@ class _Supervisor:
             case _:
                 pass
 
-    def _end_trial(self, worker: WorkerProcess, ended: Ended) -> None:
-        self.progress.end(ended, worker.current)
-        worker.current = None
+    def _end_trial(self, ended: Ended, trial: RunningTrial | None) -> None:
+        self.progress.end(ended, trial)
         self.stirred = True
         if ended.outcome == "failed":
             self.failed.append(ended)
@@ -361,9 +360,9 @@ class _Supervisor:
         self.stirred = True
         if self._ending or worker.finished:
             return  # a trial that it left running waits again in the next run
-        if worker.current is not None:
-            self._rescue(worker, worker.current)
-        else:
+        for trial in worker.trials.values():
+            self._rescue(worker, trial)
+        if not worker.trials:
             self.early_deaths += 1
             if self.early_deaths == TRIES:
                 self.broken = (
@@ -380,10 +379,10 @@ class _Supervisor:
             self.progress.put_back(trial)
             self.monitor.notice(rescued(worker.index, cause, trial, fate == "waits"))
             return
-        self._end_trial(worker, given_up(trial, cause))
+        self._end_trial(given_up(trial, cause), trial)
 
     def _now(self) -> State:
-        running = [worker.current for worker in self.pool.workers if worker.current is not None]
+        running = [trial for worker in self.pool.workers for trial in worker.trials.values()]
         here = {(trial.key, trial.seed) for trial in running}
         elsewhere = sum(cell not in here for cell in self.running.values())
         return self.progress.now(running, self._ending, elsewhere if self.ledger.shared else 0)

@@ -54,6 +54,7 @@ class Watchdog:
 
 def stalled(worker: WorkerProcess, seconds: float) -> str:
     """Return the cause of death of a worker that was ended for its silence."""
-    state = worker.current.state if worker.current is not None else "starting"
+    states = [trial.state for trial in worker.trials.values()]
+    state = max(states, key=states.count, default="starting")
     span = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
     return f"killed after {span} without a sign of life while {state}; see --stall"

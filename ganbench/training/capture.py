@@ -258,24 +258,22 @@ def _lifted(
                 delattr(traced, node.target)
     known = {*places[: len(inputs) + len(state)]}
     for node in graph.nodes:
-        if any(place not in known for place in _written(node)):
+        if any(one.op == "placeholder" and one not in known for one in written(node)):
             raise CaptureError("a step writes to a tensor that is no declared buffer")
     traced.recompile()
     draws_made = tuple(tuple(draw for draw, _ in made) for made in drawn)
     return Captured(traced, draws_made, tuple(arguments), tuple(layouts))
 
 
-def _written(node: fx.Node) -> Iterator[fx.Node]:
-    """Give the graph's arguments that an operation changes in place."""
+def written(node: fx.Node) -> Iterator[fx.Node]:
+    """Give the nodes of a graph whose tensors an operation changes in place."""
     schema = getattr(node.target, "_schema", None)
     if node.op != "call_function" or schema is None or not schema.is_mutable:
         return
     for argument, given in zip(schema.arguments, node.args, strict=False):
         if argument.alias_info is not None and argument.alias_info.is_write:
             many = given if isinstance(given, list | tuple) else [given]
-            for one in many:
-                if isinstance(one, fx.Node) and one.op == "placeholder":
-                    yield one
+            yield from (one for one in many if isinstance(one, fx.Node))
 
 
 def _place(tensor: Tensor) -> tuple[Any, ...]:

@@ -115,7 +115,15 @@ def kept_in(folder, warnings=None, fingerprint="f"):
 
 def train(build, kept, listener=None):
     trial, measured = kept.restore(build)
-    return attempt(trial, measured, Ruler(), SETTINGS, kept, listener or Listener())
+    attempted = attempt(trial, measured, Ruler(), SETTINGS, kept, listener or Listener())
+    seconds = None
+    while True:
+        try:
+            trial, steps = attempted.send(seconds)
+        except StopIteration as end:
+            return end.value
+        trial.advance(steps)
+        seconds = 0.01
 
 
 def untimed(ending):

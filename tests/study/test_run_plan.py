@@ -7,7 +7,7 @@ from ganbench.plugin import GanbenchError, Host
 from ganbench.study.compute import choose_devices, default_workers, worker_environment
 from ganbench.study.design import expand
 from ganbench.study.run_plan import cells_of, definition_of, fingerprint, trick_notes
-from ganbench.study.worker import check_plugins
+from ganbench.study.workplace import check_plugins
 
 TRICK = """
 from ganbench.plugin import Trick, TrickParameters

@@ -138,7 +138,7 @@ def finds_an_arm_that_does_not_apply(job, connection):
             )
         else:
             ledger.fail(claim.number, "not applicable", "not on this device")
-            connection.send(NotApplicable(claim.key, "not on this device"))
+            connection.send(NotApplicable(claim.number, claim.key, "not on this device"))
 
 
 def is_broken(job, connection):

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from ganbench.study import worker as worker_module
+from ganbench.study.lane import kind_of
 from ganbench.study.link import Link, OrphanedError
 from ganbench.study.messages import Notice, Stop
-from ganbench.study.worker import kind_of
 from ganbench.testing import tiny_config
 
 

@@ -1,0 +1,162 @@
+"""Trials of one arm that are trained at once: their steps as one, where that can be.
+
+The captured steps of the trials are the same graph over other tensors. Stacked, they are one
+graph over tensors with a dimension more, which takes little longer than that of one trial where
+networks are tiny. Each trial keeps its own streams, data order and draws, and its own tensors,
+which then are rows of the stacks: whoever holds on to a weight holds on to it still.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, fx
+
+from ganbench.training.capture import Captured, CaptureError, Layout
+from ganbench.training.captured import CHECKED_STEPS, Results, expect_close, moments
+from ganbench.training.graph import Graph
+from ganbench.training.stacked import stacked
+from ganbench.training.state import undisturbed
+from ganbench.training.step import Plan
+from ganbench.training.trial import Trial, Turn
+
+Turns = Mapping[Trial, Turn]
+"""What some trials' updates in one step are taken with."""
+
+_graphs: dict[tuple[str, tuple[bool, ...], int], fx.GraphModule] = {}
+"""What was stacked in this process: for an arm's other seeds."""
+
+
+class Together:
+    """Some trials of one configuration, at one step.
+
+    How many are there makes no difference to any: the stacks have as many rows as there may be
+    trials, and a row of a trial that is not there, or no longer, is computed for nothing.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    rows : int
+        How many trials there may be; with one, each trial takes its steps alone.
+
+    Attributes
+    ----------
+    failures : dict of Trial to Exception
+        What the last steps raised; these trials have not come to their end.
+    """
+
+    def __init__(self, trials: Sequence[Trial], rows: int) -> None:
+        self._trials, self._rows = list(trials), rows
+        self._places = _Places(rows)
+        self._ready: dict[tuple[int, Plan], _Stack | None] = {}
+        self.failures: dict[Trial, Exception] = {}
+
+    def advance(self, trials: Sequence[Trial], count: int) -> None:
+        """Train some of the trials for ``count`` steps, as ``Trial.advance`` does.
+
+        What one of them raises ends that one.
+        """
+        self.failures = {}
+        if self._rows == 1:
+            for trial in trials:
+                with self._failing(trial):
+                    trial.advance(count)
+            return
+        began, preparing = time.perf_counter(), _preparing(trials)
+        steps = {trial: trial.begin(count) for trial in trials}
+        with ExitStack() as streams:
+            for trial in trials:
+                streams.enter_context(trial.streams.layers())
+            for step in max(steps.values(), key=len, default=range(0)):
+                self._step(step, [one for one in trials if step in steps[one]])
+            for trial in self._alive(trials):
+                with self._failing(trial):
+                    trial.end(steps[trial])
+        seconds = time.perf_counter() - began - (_preparing(trials) - preparing)
+        for trial in trials:
+            trial.seconds += seconds / len(trials)
+
+    def _step(self, step: int, trials: Sequence[Trial]) -> None:
+        """Take a step of some trials, pair by pair."""
+        turns = {trial: trial.turns(step) for trial in trials}
+        ahead = True
+        while ahead:
+            now: dict[Trial, Turn] = {}
+            for trial in self._alive(trials):
+                with self._failing(trial):
+                    now |= {trial: turn for turn in [next(turns[trial], None)] if turn}
+            for trial, losses in self._taken(now).items():
+                trial.keep(now[trial], losses)
+            ahead = bool(now)
+
+    def _taken(self, turns: Turns) -> dict[Trial, Sequence[Tensor]]:
+        """Take a pair's updates in a step and return the losses."""
+        kinds = {(turn.pair, turn.plan) for turn in turns.values()}
+        stack = self._stack(*kinds.pop(), turns) if len(kinds) == 1 else None
+        if stack is not None:
+            return stack(turns)
+        taken: dict[Trial, Sequence[Tensor]] = {}
+        for trial, turn in turns.items():
+            with self._failing(trial):
+                taken[trial] = trial.take(turn)
+        return taken
+
+    def _stack(self, pair: int, plan: Plan, turns: Turns) -> "_Stack | None":
+        """Return what takes a pair's updates of all trials as one; None where nothing does."""
+        own = [trial.captured[pair] for trial in turns]
+        if (pair, plan) not in self._ready and plan and all(one.begun(plan) for one in own):
+            began = time.perf_counter()
+            reason = next(filter(None, (one.reason(plan) for one in own)), None)
+            made: _Stack | None = None
+            if reason is None:
+                try:
+                    made = _Stack(turns, self._places)
+                except CaptureError as error:
+                    reason = str(error)
+            self._ready[pair, plan] = made
+            for one in own:
+                one.decide(plan, reason, (time.perf_counter() - began) / len(own))
+        return self._ready.get((pair, plan))
+
+    def _alive(self, trials: Iterable[Trial]) -> list[Trial]:
+        return [trial for trial in trials if trial not in self.failures]
+
+    @contextmanager
+    def _failing(self, trial: Trial) -> Iterator[None]:
+        """Let what is raised inside end a trial, and no other."""
+        try:
+            yield
+        except Exception as error:
+            blamed = trial.blamed(error)
+            if blamed is not error:
+                blamed.__cause__ = error
+            self.failures[trial] = blamed
+
+
+class _Places:
+    """Where the trials' tensors are stacked: a row each, the same for every tensor of a trial.
+
+    Parameters
+    ----------
+    rows : int
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self._stacks: dict[int, Tensor] = {}
+        self._kept: list[Tensor] = []  # an id is somebody else's once a tensor is gone
+
+    def stack(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Return the stack of a tensor that each trial has, made if there is none."""
+        known = self._stacks.get(id(tensors[0]))
+        if known is not None:
+            return known
+        with torch.no_grad():
+            filled = [*tensors, *[tensors[0]] * (self.rows - len(tensors))]
+            stack = torch.stack([tensor.detach() for tensor in filled])
+            for row, tensor in enumerate(tensors):
+                tensor.data = stack[row]
+                self._stacks[id(tensor)] = stack
+                self._kept.append(tensor)
+        return stack
