@@ -1,10 +1,29 @@
 """What computes captured steps, by its name in a study file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+import torch
+from torch import Tensor
+
+from ganbench.training.capture import Captured
 from ganbench.training.captured import Backend
 from ganbench.training.compiled import Compiled
+from ganbench.training.graph import Function
 from ganbench.training.graphed import Graphed
+
+
+class AsTraced:
+    """A back end: graphs as they were traced, operation by operation."""
+
+    name = "eager"
+
+    def refuse(self, device: torch.device) -> None:
+        """Refuse no device."""
+
+    def prepare(self, captured: Captured, arguments: Sequence[Tensor]) -> Function:
+        """Return the graph."""
+        return captured.graph
+
 
 BACKENDS: Mapping[str, Callable[[], Backend]] = {"compiled": Compiled, "graphed": Graphed}
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ganbench.training.errors import CheckpointError
+from ganbench.training.state import compact
 from ganbench.training.trial import Trial
 
 VERSION = 3
@@ -43,7 +44,7 @@ def dump(trial: Trial, extra: Mapping[str, Any] | None = None) -> bytes:
         "extra": dict(extra or {}),
     }
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(compact(state), buffer)
     return buffer.getvalue()
 
 

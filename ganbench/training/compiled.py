@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ganbench.training.capture import CaptureError, short
-from ganbench.training.graph import Function, Graph
+from ganbench.training.capture import Captured, CaptureError, short
+from ganbench.training.graph import Function
 
 Compiler = Callable[[fx.GraphModule, list[Any]], Function]
 
@@ -44,7 +44,7 @@ class Compiled:
     def refuse(self, device: torch.device) -> None:
         """Refuse no device: whether there is a compiler for it shows when it is asked."""
 
-    def prepare(self, graph: Graph, arguments: Sequence[Tensor]) -> Function:
+    def prepare(self, captured: Captured, arguments: Sequence[Tensor]) -> Function:
         """Return the compiled graph.
 
         Raises
@@ -52,10 +52,10 @@ class Compiled:
         CaptureError
             If the compiler fails.
         """
-        key = (self._compiler, graph.captured.key)
+        key = (self._compiler, captured.key)
         if key not in _functions:
             try:
-                _functions[key] = self._compiler(graph.captured.graph, [*arguments])
+                _functions[key] = self._compiler(captured.graph, [*arguments])
             except Exception as error:
                 raise CaptureError(f"the compiler failed: {short(error)}") from error
         return _functions[key]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, fx
 
 from ganbench.training.capture import Captured, CaptureError, short
-from ganbench.training.graph import Function, Graph
+from ganbench.training.graph import Function
 
 WARM_UPS = 3
 """Runs before a recording: libraries choose their algorithms and take their memory in them."""
@@ -84,7 +84,7 @@ class Graphed:
                 f"graphs that are recorded need a {wanted} device, and this is a {device.type} one"
             )
 
-    def prepare(self, graph: Graph, arguments: Sequence[Tensor]) -> Function:
+    def prepare(self, captured: Captured, arguments: Sequence[Tensor]) -> Function:
         """Record a graph.
 
         Raises
@@ -92,7 +92,6 @@ class Graphed:
         CaptureError
             If a recording would take something for fixed that is not, or if it fails.
         """
-        captured = graph.captured
         device = captured.layouts[0].device
         _expect_recordable(captured, device)
         places = [

@@ -8,6 +8,7 @@ import torch
 
 from ganbench.config.model import TrialConfig
 from ganbench.training.errors import CheckpointError
+from ganbench.training.state import compact
 from ganbench.training.trial import Trial
 
 VERSION = 1
@@ -77,7 +78,7 @@ def dump_generator(trial: Trial) -> bytes:
         "pairs": pairs,
         "tricks": [trick.state_dict() for trick in trial.tricks],
     }
-    torch.save(kept, content)
+    torch.save(compact(kept), content)
     return content.getvalue()
 
 

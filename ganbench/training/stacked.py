@@ -68,6 +68,10 @@ class _Stacking(fx.Interpreter):
         super().__init__(graph)
         places = [node for node in graph.graph.nodes if node.op == "placeholder"]
         self._is_stacked: dict[fx.Node, bool] = dict(zip(places, is_stacked, strict=True))
+        # A stack may lie in memory so that only a copy has the shape of a view; nobody sees the
+        # difference where nothing but arguments is written to.
+        changed = [one for node in graph.graph.nodes for one in written(node)]
+        self._may_copy = all(one.op == "placeholder" for one in changed)
 
     def run_node(self, n: fx.Node) -> Any:
         """Run a node: alone where none of its inputs is stacked."""
@@ -84,6 +88,8 @@ class _Stacking(fx.Interpreter):
         values = [self.env[leaf] if _is_node(leaf) else leaf for leaf in leaves]
         stacks = [_is_node(leaf) and self._is_stacked[leaf] for leaf in leaves]
         target: Any = n.target
+        if target is torch.ops.aten.view.default and self._may_copy:
+            target = torch.ops.aten.reshape.default
         if target._schema.name.startswith(_LISTS):
             return _one_by_one(target, values, stacks, structure)
         return _apply(target, values, stacks, structure)

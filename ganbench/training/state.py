@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from ganbench.training.update import Parts
 
@@ -28,6 +29,19 @@ def held(parts: Parts) -> list[Tensor]:
     for trick in parts.tricks:
         found += [value for value in vars(trick).values() if isinstance(value, Tensor)]
     return list({id(tensor): tensor for tensor in found}.values())
+
+
+def compact(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a state whose tensors bring nothing that lies in their memory besides.
+
+    A trial that is trained together with others has rows of theirs.
+    """
+
+    def own(tensor: Tensor) -> Tensor:
+        return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor
+
+    found: Mapping[str, Any] = tree_map_only(Tensor, own, state)
+    return found
 
 
 def plain(parts: Parts) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -22,6 +23,26 @@ PLAN: tuple[Half, Half] = ("discriminator", "generator")
 """A step as it is without a trick that plans otherwise."""
 Plan = tuple[tuple[Half, int], ...]
 """The updates of a step: each a half, and how many of it come before."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one pair's updates in one step are taken with.
+
+    Attributes
+    ----------
+    step, pair : int
+        The pair by its place.
+    plan : Plan
+    batches, latents : list of Tensor
+        One an update.
+    """
+
+    step: int
+    pair: int
+    plan: Plan
+    batches: list[Tensor]
+    latents: list[Tensor]
 
 
 class PairStep:

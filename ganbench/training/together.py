@@ -7,25 +7,15 @@ which then are rows of the stacks: whoever holds on to a weight holds on to it s
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-from ganbench.training.capture import Captured, CaptureError, Layout
-from ganbench.training.captured import CHECKED_STEPS, Results, expect_close, moments
-from ganbench.training.graph import Graph
-from ganbench.training.stacked import stacked
-from ganbench.training.state import undisturbed
-from ganbench.training.step import Plan
-from ganbench.training.trial import Trial, Turn
-
-Turns = Mapping[Trial, Turn]
-"""What some trials' updates in one step are taken with."""
-
-_graphs: dict[tuple[str, tuple[bool, ...], int], fx.GraphModule] = {}
-"""What was stacked in this process: for an arm's other seeds."""
+from ganbench.training.capture import CaptureError
+from ganbench.training.rows import Places, Stack, Turns, stack
+from ganbench.training.step import Plan, Turn
+from ganbench.training.trial import Trial
 
 
 class Together:
@@ -47,9 +37,11 @@ class Together:
     """
 
     def __init__(self, trials: Sequence[Trial], rows: int) -> None:
-        self._trials, self._rows = list(trials), rows
-        self._places = _Places(rows)
-        self._ready: dict[tuple[int, Plan], _Stack | None] = {}
+        self._rows = rows
+        for trial in trials if rows > 1 else ():
+            trial.keep_company(rows)
+        self._places = Places(trials, rows)
+        self._ready: dict[tuple[int, Plan], Stack | None] = {}
         self.failures: dict[Trial, Exception] = {}
 
     def advance(self, trials: Sequence[Trial], count: int) -> None:
@@ -65,9 +57,9 @@ class Together:
             return
         began, preparing = time.perf_counter(), _preparing(trials)
         steps = {trial: trial.begin(count) for trial in trials}
-        with ExitStack() as streams:
+        with ExitStack() as contexts:
             for trial in trials:
-                streams.enter_context(trial.streams.layers())
+                contexts.enter_context(trial.in_training())
             for step in max(steps.values(), key=len, default=range(0)):
                 self._step(step, [one for one in trials if step in steps[one]])
             for trial in self._alive(trials):
@@ -85,7 +77,9 @@ class Together:
             now: dict[Trial, Turn] = {}
             for trial in self._alive(trials):
                 with self._failing(trial):
-                    now |= {trial: turn for turn in [next(turns[trial], None)] if turn}
+                    turn = next(turns[trial], None)
+                    if turn is not None:
+                        now[trial] = turn
             for trial, losses in self._taken(now).items():
                 trial.keep(now[trial], losses)
             ahead = bool(now)
@@ -93,30 +87,30 @@ class Together:
     def _taken(self, turns: Turns) -> dict[Trial, Sequence[Tensor]]:
         """Take a pair's updates in a step and return the losses."""
         kinds = {(turn.pair, turn.plan) for turn in turns.values()}
-        stack = self._stack(*kinds.pop(), turns) if len(kinds) == 1 else None
-        if stack is not None:
-            return stack(turns)
+        as_one = self._stack(*kinds.pop(), turns) if len(kinds) == 1 else None
+        if as_one is not None:
+            return as_one(turns)
         taken: dict[Trial, Sequence[Tensor]] = {}
         for trial, turn in turns.items():
             with self._failing(trial):
                 taken[trial] = trial.take(turn)
         return taken
 
-    def _stack(self, pair: int, plan: Plan, turns: Turns) -> "_Stack | None":
+    def _stack(self, pair: int, plan: Plan, turns: Turns) -> "Stack | None":
         """Return what takes a pair's updates of all trials as one; None where nothing does."""
         own = [trial.captured[pair] for trial in turns]
-        if (pair, plan) not in self._ready and plan and all(one.begun(plan) for one in own):
+        if (pair, plan) not in self._ready and all(one.can_capture(plan) for one in own):
             began = time.perf_counter()
-            reason = next(filter(None, (one.reason(plan) for one in own)), None)
-            made: _Stack | None = None
-            if reason is None:
+            refusal = next(filter(None, (one.refusal(plan) for one in own)), None)
+            self._ready[pair, plan] = None
+            if refusal is None:
                 try:
-                    made = _Stack(turns, self._places)
+                    self._ready[pair, plan] = stack(turns, self._places)
                 except CaptureError as error:
-                    reason = str(error)
-            self._ready[pair, plan] = made
+                    refusal = str(error)
+            seconds = (time.perf_counter() - began) / len(own)
             for one in own:
-                one.decide(plan, reason, (time.perf_counter() - began) / len(own))
+                one.decide(plan, refusal, seconds)
         return self._ready.get((pair, plan))
 
     def _alive(self, trials: Iterable[Trial]) -> list[Trial]:
@@ -134,29 +128,5 @@ class Together:
             self.failures[trial] = blamed
 
 
-class _Places:
-    """Where the trials' tensors are stacked: a row each, the same for every tensor of a trial.
-
-    Parameters
-    ----------
-    rows : int
-    """
-
-    def __init__(self, rows: int) -> None:
-        self.rows = rows
-        self._stacks: dict[int, Tensor] = {}
-        self._kept: list[Tensor] = []  # an id is somebody else's once a tensor is gone
-
-    def stack(self, tensors: Sequence[Tensor]) -> Tensor:
-        """Return the stack of a tensor that each trial has, made if there is none."""
-        known = self._stacks.get(id(tensors[0]))
-        if known is not None:
-            return known
-        with torch.no_grad():
-            filled = [*tensors, *[tensors[0]] * (self.rows - len(tensors))]
-            stack = torch.stack([tensor.detach() for tensor in filled])
-            for row, tensor in enumerate(tensors):
-                tensor.data = stack[row]
-                self._stacks[id(tensor)] = stack
-                self._kept.append(tensor)
-        return stack
+def _preparing(trials: Iterable[Trial]) -> float:
+    return sum(own.seconds for trial in trials for own in trial.captured)

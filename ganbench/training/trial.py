@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from ganbench.plugin import HALVES, Data, Half, Host, Picture, Role, Sampler
 from ganbench.training import sampling
 from ganbench.training.arithmetic import Arithmetic
 from ganbench.training.assembly import assemble
-from ganbench.training.backends import backend_of
+from ganbench.training.backends import AsTraced, backend_of
 from ganbench.training.calls import blame, call_plugin
 from ganbench.training.captured import Backend, CapturedSteps, how_taken
 from ganbench.training.errors import NonFiniteError
@@ -25,29 +24,9 @@ from ganbench.training.hooks import overrides, resolved_order
 from ganbench.training.losses import Losses
 from ganbench.training.networks import BuiltPair
 from ganbench.training.optimizers import make_optimizer
-from ganbench.training.step import PairStep, Plan
+from ganbench.training.step import PairStep, Turn
 from ganbench.training.tracing import is_traced, note
 from ganbench.training.update import collect
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one pair's updates in one step are taken with.
-
-    Attributes
-    ----------
-    step, pair : int
-        The pair by its place.
-    plan : Plan
-    batches, latents : list of Tensor
-        One an update.
-    """
-
-    step: int
-    pair: int
-    plan: Plan
-    batches: list[Tensor]
-    latents: list[Tensor]
 
 
 class Trial:
@@ -127,10 +106,13 @@ class Trial:
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]
         self.captured: list[CapturedSteps] = []
+        self._takes_captured = False
         wanted = config.execution.backend
         backend = backend_of(auto if wanted == "auto" else wanted)
         if backend is not None:
             self.capture_with(backend)
+        elif config.execution.together > 1:
+            self._make_capturable(AsTraced())
         self._schedules = [
             (trick, hook, buffers)
             for built in self.pairs
@@ -154,10 +136,19 @@ class Trial:
 
         A step that cannot be captured runs eagerly; ``execution`` says which it was, and why.
         """
+        self._make_capturable(backend)
+        self._takes_captured = True
+
+    def keep_company(self, count: int) -> None:
+        """Leave captured steps to somebody who takes them for so many trials at once."""
+        self._takes_captured = False
+        for steps in self.captured:
+            steps.name = f"{steps.backend.name}, {count} trials at once"
+
+    def _make_capturable(self, backend: Backend) -> None:
+        precision = self._arithmetic.precision
         self.captured = [
-            CapturedSteps(
-                pair_step, self._arithmetic.precision, backend, self._schedule, self.steps
-            )
+            CapturedSteps(pair_step, precision, backend, self._schedule, self.steps)
             for pair_step in self._steps
         ]
 
@@ -234,8 +225,9 @@ class Trial:
 
     def take(self, turn: Turn) -> Sequence[Tensor]:
         """Take a pair's updates in a step and return the loss of each."""
-        capture_it = self.captured and not is_traced()
-        runner = self.captured[turn.pair] if capture_it else self._steps[turn.pair]
+        runner: CapturedSteps | PairStep = self._steps[turn.pair]
+        if self._takes_captured and not is_traced():
+            runner = self.captured[turn.pair]
         return runner.run(turn.step, turn.plan, turn.batches, turn.latents)
 
     def keep(self, turn: Turn, losses: Sequence[Tensor]) -> None:

@@ -10,7 +10,7 @@ import torch
 from test_pairs import ARCHITECTURES, CPU, HOST, OBJECTIVES, PLACES, SETTINGS, TRICKS
 
 from ganbench.testing import tiny_config, tiny_data
-from ganbench.training import NotApplicableError, Trial, captured
+from ganbench.training import NotApplicableError, Trial, checking
 from ganbench.training.graphed import Graphed
 
 STEPS = 4  # one eagerly, since optimizers begin then; three of the graph
@@ -29,7 +29,7 @@ class Repeats:
 @pytest.fixture(autouse=True)
 def _unchecked(monkeypatch):
     # What a trial compares for itself is compared here, too.
-    monkeypatch.setattr(captured, "CHECKED_STEPS", 1)
+    monkeypatch.setattr(checking, "CHECKED_STEPS", 1)
 
 
 def compare(tricks=(), shape=(1, 8, 8), **changes):

@@ -1,0 +1,193 @@
+"""Workers that train several seeds of an arm at once: the study that each seed alone gives."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from ganbench.cli.main import cli
+from ganbench.config.model import Study
+from ganbench.plugin import Host
+from ganbench.study import lanes
+from ganbench.study.design import expand
+from ganbench.study.run_plan import cells_of
+
+STUDY = """
+name: NAME
+question: Do companions change the answer?
+dataset: {name: ring, samples: 2000}
+baseline:
+  architecture: {name: mlp, hidden: 16, layers: 1}
+  latent: {dimension: 2}
+  batch_size: 16
+  steps: 120
+  execution: {together: TOGETHER}
+  tricks: {dies: {}}
+factors:
+  optimizers.generator.lr: [0.0002, 5.0]
+seeds: 6
+evaluation: {extractor: coordinates, samples: 256, every: 40, batch_size: 512}
+"""
+DIES = '''
+"""Dies once, in the middle of a trial, if it is asked to."""
+
+import os
+import signal
+from pathlib import Path
+
+from ganbench.plugin import Trick, TrickParameters
+
+asked = Path(__file__).parent / "die"
+
+
+class Dies(Trick):
+    name = "dies"
+    neutral = TrickParameters()
+
+    def before_step(self, step, buffers):
+        if step == 90 and asked.exists():
+            asked.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+'''
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a study with the real workers; give its results and what was printed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dies.py").write_text(DIES)
+
+    def run(name, together, workers=1):
+        text = STUDY.replace("NAME", name).replace("TOGETHER", str(together))
+        (tmp_path / f"{name}.yaml").write_text(text)
+        given = ["run", f"{name}.yaml", "--plugin", "dies.py", "--device", "cpu"]
+        result = CliRunner().invoke(cli, [*given, "--workers", str(workers)])
+        assert result.exit_code == 0, result.output
+        return json.loads((tmp_path / f"reports/{name}/results.json").read_text()), result.output
+
+    return run
+
+
+def figures(results):
+    return {
+        (trial["arm"], trial["seed"]): [point["figures"] for point in trial["evaluations"]]
+        for trial in results["trials"]
+    }
+
+
+@pytest.mark.slow
+def test_a_study_of_trials_trained_together_is_that_of_trials_trained_alone(run, tmp_path):
+    alone, _ = run("alone", 1)
+    ours, _ = run("ours", 4)
+    ways = {trial["details"]["execution"]["backend"] for trial in ours["trials"]}
+    assert ways == {"eager, 4 trials at once"}
+    assert ours["protocol"]["execution"]["together"] == 4
+    verdicts = [
+        {item["arm"]: item["verdict"] for item in results["comparisons"]}
+        for results in (alone, ours)
+    ]
+    assert verdicts[0] == verdicts[1]
+    assert "hurts" in verdicts[0].values()
+
+    # Other companions, and a worker that is killed on the way, change no number.
+    (tmp_path / "die").touch()
+    again, output = run("again", 4, workers=2)
+    assert "was lost (killed by SIGKILL" in output
+    assert figures(again) == figures(ours)
+
+
+class Steps:
+    """Stands in for what takes steps, and for its trials."""
+
+    def __init__(self, trials, rows):
+        self.failures, self.rows = {}, rows
+        taken.append([trial.step for trial in trials])
+
+    def advance(self, trials, count):
+        for trial in trials:
+            trial.step += count
+
+
+taken = []
+
+
+def lane_of(trial, *wishes):
+    def course():
+        for steps in wishes:
+            yield trial, steps
+
+    config = SimpleNamespace(execution=SimpleNamespace(together=3))
+    return SimpleNamespace(course=course, config=config, claim=SimpleNamespace(search=None))
+
+
+def test_trials_at_other_steps_are_led_apart(monkeypatch):
+    monkeypatch.setattr(lanes, "Together", Steps)
+    taken.clear()
+    trials = [Trialish(step) for step in (0, 40, 0)]
+    lanes.lead([lane_of(trial, 5, 5) for trial in trials])
+    assert taken == [[0, 0], [40]]
+    assert [trial.step for trial in trials] == [10, 50, 10]
+
+
+class Trialish:
+    """Has a step, and can be looked up."""
+
+    def __init__(self, step):
+        self.step = step
+
+
+def test_they_take_no_more_steps_than_the_shortest_wish(monkeypatch):
+    monkeypatch.setattr(lanes, "Together", Steps)
+    trials = [Trialish(0), Trialish(0)]
+    lanes.lead([lane_of(trials[0], 5), lane_of(trials[1], 2, 3)])
+    assert [trial.step for trial in trials] == [2, 5]
+
+
+def test_what_a_trial_raises_is_thrown_into_its_own_course(monkeypatch):
+    class Failing(Steps):
+        def advance(self, trials, count):
+            super().advance(trials, count)
+            self.failures = {trials[0]: ValueError("no more")}
+
+    heard = []
+
+    def course(trial):
+        try:
+            yield trial, 1
+        except ValueError as error:
+            heard.append((trial, str(error)))
+
+    monkeypatch.setattr(lanes, "Together", Failing)
+    trials = [Trialish(0), Trialish(0)]
+    made = [lane_of(trial) for trial in trials]
+    for lane, trial in zip(made, trials, strict=True):
+        lane.course = lambda trial=trial: course(trial)
+    lanes.lead(made)
+    assert heard == [(trials[0], "no more")]
+
+
+def test_seeds_that_are_trained_together_wait_side_by_side():
+    study = {
+        "name": "tiny",
+        "question": "?",
+        "dataset": {"name": "ring", "samples": 1000},
+        "baseline": {"architecture": "mlp", "steps": 8, "execution": {"together": 2}},
+        "factors": {"instance_noise": ["off", {"start": 0.1}]},
+        "seeds": [0, 1, 2],
+        "evaluation": {"extractor": "coordinates", "samples": 64, "every": 8},
+    }
+    study = Study.model_validate(study)
+    arms = expand(study, Host())
+    cells = cells_of(study, arms, {arm.name: "f" for arm in arms})
+    noise = arms[1].name
+    assert [(cell.arm, cell.seed) for cell in cells] == [
+        *[("baseline", 0), ("baseline", 1), (noise, 0), (noise, 1)],
+        *[("baseline", 2), (noise, 2)],
+    ]
+
+
+def test_a_searchs_trials_are_trained_one_by_one():
+    config = SimpleNamespace(execution=SimpleNamespace(together=8))
+    assert lanes.room(config, SimpleNamespace(search=None)) == 8
+    assert lanes.room(config, SimpleNamespace(search="tuning")) == 1
