@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from copied import copied_loop
+from torch import nn
 
 from ganbench.config.model import Execution, Latent
 from ganbench.plugin import Data, Host
@@ -103,6 +104,7 @@ def ours(
 def copied(network: Network, device: str) -> Callable[[int], None]:
     """Return what trains as the copied loop does, on networks that begin alike."""
     pair = build(network, {}, {}, device).pairs[0].pair
+    _use_plain_layers(pair.generator)
     loop = copied_loop(
         pair.generator,
         pair.discriminator,
@@ -118,6 +120,14 @@ def copied(network: Network, device: str) -> Callable[[int], None]:
         _synchronise(device)
 
     return run
+
+
+def _use_plain_layers(net: nn.Module) -> None:
+    """Put PyTorch's own resizing in place of ours, as a tutorial has it."""
+    for module in net.modules():
+        for name, layer in module.named_children():
+            if isinstance(layer, nn.Upsample):
+                setattr(module, name, nn.Upsample(layer.size, layer.scale_factor, layer.mode))
 
 
 def _synchronise(device: str) -> None:

@@ -4,7 +4,8 @@
 interleaved rounds, and prints medians and ratios, one line a network. The copied loop has the
 whole machine to itself, with PyTorch's own choice of threads and two more processes that load
 the data; ours has one thread on a CPU, as in a study, which runs one such process a core: the
-column ``machine`` is that.
+column ``machine`` is that. ``arranged`` sets the options that change a step by rounding alone,
+``bf16`` those and bfloat16.
 """
 
 import argparse
@@ -14,12 +15,16 @@ from candidates import BATCH, NETWORKS, SIX_TRICKS, Network, copied, ours
 from page import add_options, expect_place, table, write
 from racing import Candidate, race
 
-BF16 = {"amp": "bf16", "channels_last": True}
+ARRANGED = {"channels_last": True, "merge_upsampling": True}
+"""What changes a float32 step by rounding alone."""
+BF16 = {**ARRANGED, "amp": "bf16"}
 HEAD = (
     "network",
     "copied loop",
     "ganbench",
     "machine",
+    "machine, arranged",
+    "machine, bf16",
     "compiled",
     "bf16",
     "six tricks",
@@ -35,6 +40,8 @@ def candidates(network: Network, device: str, wanted: set[str]) -> list[Candidat
         Candidate("copied loop", copied, (network, device), threads=None),
         Candidate("ganbench", ours, (network, {}, {}, device)),
         Candidate("machine", ours, (network, {}, {}, device), processes=cores or 1),
+        Candidate("machine, arranged", ours, (network, {}, ARRANGED, device), processes=cores or 1),
+        Candidate("machine, bf16", ours, (network, {}, BF16, device), processes=cores or 1),
         Candidate("compiled", ours, (network, {}, compiled, device)),
         Candidate("bf16", ours, (network, {}, BF16, device)),
         Candidate("six tricks", ours, (network, SIX_TRICKS, {}, device)),
@@ -83,7 +90,8 @@ def main() -> None:
                 f"Milliseconds a step, and how many times as fast as the copied loop: batches of "
                 f"{BATCH}, medians of {options.rounds} interleaved rounds of "
                 f"{options.seconds:g} s. `machine` counts the steps of one process a core "
-                f"together. –: not compiled, since five steps were not the eager ones closely "
+                f"together. `arranged`: with `channels_last` and `merge_upsampling`; `bf16` has "
+                f"them too. –: not compiled, since five steps were not the eager ones closely "
                 f"enough."
             )
             body = f"{note}\n\n{table(HEAD, rows)}"

@@ -124,6 +124,8 @@ class Execution(Strict):
 eager on a CPU, and measured on CUDA."""
     channels_last: bool = False
     """Keep images and convolutions' weights with their channels innermost."""
+    merge_upsampling: bool = False
+    """Compute nearest-neighbour doubling and the 3×3 convolution behind it as one."""
     tf32: bool = True
     """On CUDA: products of float32 numbers in TensorFloat-32."""
     together: Annotated[int, Field(ge=1, le=64)] = 1
@@ -131,7 +133,8 @@ eager on a CPU, and measured on CUDA."""
 
     def key_content(self) -> dict[str, Any]:
         """Return what enters a configuration's key."""
-        return _key_content(self, younger=("channels_last", "tf32", "together"))
+        younger = ("channels_last", "merge_upsampling", "tf32", "together")
+        return _key_content(self, younger)
 
 
 def _key_content(model: Strict, younger: Iterable[str]) -> dict[str, Any]:

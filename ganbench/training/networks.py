@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
+from ganbench.config.model import Execution
 from ganbench.plugin import (
     HALVES,
     Architecture,
@@ -21,6 +23,7 @@ from ganbench.plugin.spec import keeps_weights
 from ganbench.training.calls import call_plugin, mapping_of
 from ganbench.training.errors import HookResultError, NotApplicableError
 from ganbench.training.hooks import overrides
+from ganbench.training.resizing import merge_upsampling
 from ganbench.training.streams import Streams, seeded
 
 _PAIR_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -157,6 +160,15 @@ def _build(
     result = BuiltPair(built, context, buffers, modules, halves)
     _check_roles(result, tricks)
     return result
+
+
+def arrange(pair: Pair, settings: Execution) -> None:
+    """Have a pair's networks computed as a study says; they keep their parameters' names."""
+    for net in (pair.generator, pair.discriminator):
+        if settings.merge_upsampling:
+            merge_upsampling(net)
+        if settings.channels_last:
+            net.to(memory_format=torch.channels_last)
 
 
 def _refuse_if_skipped(trick: Trick, context: BuildContext) -> None:

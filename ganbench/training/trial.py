@@ -22,7 +22,7 @@ from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
 from ganbench.training.hooks import overrides, resolved_order
 from ganbench.training.losses import Losses
-from ganbench.training.networks import BuiltPair
+from ganbench.training.networks import BuiltPair, arrange
 from ganbench.training.optimizers import make_optimizer
 from ganbench.training.step import PairStep, Turn
 from ganbench.training.tracing import is_traced, note
@@ -88,10 +88,8 @@ class Trial:
         self.streams, self.context, self.pairs = parts.streams, parts.context, parts.pairs
         self.tricks, self.order = parts.tricks, resolved_order(parts.tricks)
         self.architecture, self.objective = parts.architecture, parts.objective
-        if config.execution.channels_last:
-            for built in self.pairs:
-                for net in (built.pair.generator, built.pair.discriminator):
-                    net.to(memory_format=torch.channels_last)
+        for built in self.pairs:
+            arrange(built.pair, config.execution)
         self.optimizers = [self._make_optimizers(built) for built in self.pairs]
         self._arithmetic = Arithmetic(config.execution, device)
         self._steps = [
