@@ -128,13 +128,27 @@ eager on a CPU, and measured on CUDA."""
     """Compute nearest-neighbour doubling and the 3×3 convolution behind it as one."""
     tf32: bool = True
     """On CUDA: products of float32 numbers in TensorFloat-32."""
-    together: Annotated[int, Field(ge=1, le=64)] = 1
+    together: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
     """How many seeds of an arm a worker trains at once, as one model whose weights are stacked."""
+
+    def company(self, auto: int = 1) -> int:
+        """Return how many trials are trained at once, with what is measured for ``auto``.
+
+        That goes with the back end that was measured, and is 1 beside another.
+        """
+        if self.together == "auto":
+            return auto if self.backend == "auto" else 1
+        return self.together
 
     def key_content(self) -> dict[str, Any]:
         """Return what enters a configuration's key."""
         younger = ("channels_last", "merge_upsampling", "tf32", "together")
         return _key_content(self, younger)
+
+
+def way(backend: str, together: int) -> str:
+    """Return how steps are taken, as a report says it."""
+    return backend if together == 1 else f"{backend}, {together} trials at once"
 
 
 def _key_content(model: Strict, younger: Iterable[str]) -> dict[str, Any]:

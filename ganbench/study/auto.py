@@ -3,7 +3,7 @@
 On a CPU it is ``eager``, without a measurement, so that plain runs stay reproducible.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from statistics import median
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ganbench.config.model import TrialConfig
+from ganbench.config.model import TrialConfig, way
 from ganbench.plugin import Progress
 from ganbench.study.archive import Archive
 from ganbench.study.attempt import failure
@@ -19,13 +19,15 @@ from ganbench.study.choice import Choice
 from ganbench.study.ledger import Ledger
 from ganbench.study.monitor import Monitor
 from ganbench.study.prepare import Prepared
-from ganbench.study.run_plan import AUTO, RunPlan, definition_of, fingerprint
-from ganbench.training import Trial
+from ganbench.study.run_plan import AUTO, TOGETHER, RunPlan, definition_of, fingerprint
+from ganbench.training import Company, Trial
 
 MEASURED_ON = ("cuda",)
 """Kinds of devices on which it is not known beforehand."""
 CANDIDATES = ("eager", "graphed")
 """Not ``compiled``: what a compiler takes for each arm depends on the arms."""
+MOST_TOGETHER = 16
+"""So many seeds of the arm are measured as one, at most."""
 WARM_STEPS, TURNS, TURN_STEPS, TURN_MILLISECONDS = 10, 5, 40, 400
 """A turn is shorter for networks whose steps take long."""
 MOST_STEPS = WARM_STEPS + 2 + TURNS * TURN_STEPS
@@ -91,6 +93,8 @@ def with_choice(plan: RunPlan, prepared: Prepared, choice: Choice) -> Prepared:
     if choice.backend == "eager":
         return replace(prepared, auto=choice)
     instrument = {**prepared.instrument, AUTO: choice.backend}
+    if choice.together > 1:
+        instrument[TOGETHER] = choice.together
     fingerprints = {
         arm.name: fingerprint(arm.config, instrument, plan.host)
         for arm in prepared.arms
@@ -109,57 +113,77 @@ def measure_backends(
     device = torch.device(plan.devices[0])
     machine = torch.cuda.get_device_name(device)
     longer = config.model_copy(update={"steps": MOST_STEPS})
-    times: Mapping[str, float] = {}
+    seeds = plan.study.all_seeds[:MOST_TOGETHER]
+    candidates = [(backend, 1) for backend in CANDIDATES]
+    if config.execution.together == "auto" and len(seeds) > 1:
+        candidates.append((CANDIDATES[-1], len(seeds)))
     try:
-        trials = {
-            name: Trial(longer, plan.study.all_seeds[0], prepared.data, plan.host, device, name)
-            for name in CANDIDATES
+        companies = {
+            (backend, count): Company(
+                [
+                    Trial(longer, seed, prepared.data, plan.host, device, backend)
+                    for seed in seeds[:count]
+                ],
+                count,
+            )
+            for backend, count in candidates
         }
-        times = _milliseconds(trials, device, progress)
-        reason = _obstacle(trials)
+        times, obstacles = _milliseconds(companies, device, progress)
     except Exception as error:
-        reason = f"measuring failed: {failure(error)}"
-    if reason is not None:
+        return Choice("eager", {}, arm, machine, f"measuring failed: {failure(error)}")
+    reason = "; ".join(obstacles) or None
+    if len(times) < 2:
         return Choice("eager", {}, arm, machine, reason)
-    return Choice(min(times, key=times.__getitem__), times, arm, machine)
+    backend, together = min(times, key=times.__getitem__)
+    told = {way(*candidate): spent for candidate, spent in times.items()}
+    return Choice(backend, told, arm, machine, reason, together)
 
 
 def _milliseconds(
-    trials: Mapping[str, Trial], device: torch.device, progress: Progress
-) -> dict[str, float]:
-    """Return a step's time by each candidate: the median of turns, taken one after the other."""
-    for trial in trials.values():
-        trial.advance(WARM_STEPS)
-    slowest = max(milliseconds_a_step(trial, device, 2) for trial in trials.values())
+    companies: Mapping[tuple[str, int], Company], device: torch.device, progress: Progress
+) -> tuple[dict[tuple[str, int], float], list[str]]:
+    """Return what a trial's step takes by each candidate, and why it is not told of some.
+
+    The times are medians of turns, taken one after the other.
+    """
+    for company in companies.values():
+        company.advance(WARM_STEPS)
+    obstacles = {one: obstacle(way(*one), company.trials) for one, company in companies.items()}
+    able = {one: company for one, company in companies.items() if obstacles[one] is None}
+    slowest = max((milliseconds_a_step(company, device, 2) for company in able.values()), default=1)
     steps = int(min(TURN_STEPS, max(2, TURN_MILLISECONDS / slowest)))
-    turns: dict[str, list[float]] = {name: [] for name in trials}
+    turns: dict[tuple[str, int], list[float]] = {one: [] for one in able}
     for turn in range(TURNS):
         progress("measuring back ends", turn, TURNS)
-        for name, trial in trials.items():
-            turns[name].append(milliseconds_a_step(trial, device, steps))
+        for one, company in able.items():
+            spent = milliseconds_a_step(company, device, steps)
+            turns[one].append(spent / len(company.trials))
     progress("measuring back ends", TURNS, TURNS)
-    return {name: median(spent) for name, spent in turns.items()}
+    for one, company in able.items():
+        obstacles[one] = obstacle(way(*one), company.trials)
+    times = {one: median(spent) for one, spent in turns.items() if obstacles[one] is None}
+    return times, [why for why in obstacles.values() if why is not None]
 
 
-def milliseconds_a_step(trial: Trial, device: torch.device, steps: int) -> float:
-    """Take some steps of a trial, and return how long the device was at each."""
+def milliseconds_a_step(company: Company, device: torch.device, steps: int) -> float:
+    """Take some steps of each trial, and return how long the device was at one of all."""
     with torch.cuda.device(device):
         before, after = (
             torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             for _ in range(2)
         )
         before.record()
-        trial.advance(steps)
+        company.advance(steps)
         after.record()
         after.synchronize()
         return float(before.elapsed_time(after)) / steps
 
 
-def _obstacle(trials: Mapping[str, Trial]) -> str | None:
-    """Say why the times of trials are not those of the candidates; None if they are."""
-    for name, trial in trials.items():
-        if trial.execution["backend"] != name:
-            return f"it cannot be {name}: {trial.execution.get('reason')}"
+def obstacle(wanted: str, trials: Sequence[Trial]) -> str | None:
+    """Say why the times of trials are not those of a candidate; None if they are."""
+    for trial in trials:
+        if trial.execution["backend"] != wanted:
+            return f"it cannot be {wanted}: {trial.execution.get('reason')}"
         if trial.diverged_at is not None:
             return f"it diverges at step {trial.diverged_at}"
     return None

@@ -12,8 +12,8 @@ from ganbench.plugin import Progress
 from ganbench.study.attempt import evaluation_steps, failure
 from ganbench.study.prepare import Prepared
 from ganbench.study.records import Cell
-from ganbench.study.run_plan import AUTO, RunPlan
-from ganbench.training import NonFiniteError, Trial
+from ganbench.study.run_plan import AUTO, TOGETHER, RunPlan
+from ganbench.training import Company, NonFiniteError, Trial
 
 SECONDS_AN_ARM = 0.4
 START_SECONDS = 6.0
@@ -71,7 +71,8 @@ def calibrate(plan: RunPlan, prepared: Prepared, progress: Progress) -> Calibrat
             auto = prepared.instrument.get(AUTO, "eager")
             seed = plan.study.all_seeds[0]
             trial = Trial(config, seed, prepared.data, plan.host, device, auto)
-            step = _seconds_a_step(trial)
+            rows = config.execution.company(prepared.instrument.get(TOGETHER, 1))
+            step = _seconds_a_step(trial, rows)
             paces[key] = Pace(step, _seconds_an_evaluation(trial, prepared))
         except Exception as error:
             # A plugin's: what a run would record as this arm's failure.
@@ -100,16 +101,18 @@ def estimate(
     return START_SECONDS + max((sum(costs) + more) / workers, *costs, 0.0)
 
 
-def _seconds_a_step(trial: Trial) -> float:
-    trial.advance(1)  # allocates and warms up
+def _seconds_a_step(trial: Trial, rows: int) -> float:
+    """Return what a step takes of each trial, where so many are trained at once."""
+    company = Company([trial], rows)
+    company.advance(2)  # allocates, warms up, and puts the rows together
     before, count, began = trial.seconds, 0, time.monotonic()
     while time.monotonic() - began < SECONDS_AN_ARM and trial.step < trial.steps:
         step = trial.step
-        trial.advance(max(1, count))
+        company.advance(max(1, count))
         count += trial.step - step
         if trial.diverged_at is not None:
             break
-    return (trial.seconds - before) / count if count else trial.seconds
+    return ((trial.seconds - before) / count if count else trial.seconds) / rows
 
 
 def _seconds_an_evaluation(trial: Trial, prepared: Prepared) -> float:

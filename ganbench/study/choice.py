@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from ganbench.config.model import way
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -13,13 +15,15 @@ class Choice:
     ----------
     backend : str
     milliseconds : mapping of str to float
-        A step of each candidate, the median of its turns.
+        A step of a trial by each candidate, the median of its turns.
     arm : str
         That was measured.
     machine : str
         On which.
     reason : str or None
-        Why there is nothing that was measured.
+        Why nothing was measured, or not every candidate.
+    together : int
+        How many trials are trained at once.
     """
 
     backend: str
@@ -27,12 +31,19 @@ class Choice:
     arm: str
     machine: str
     reason: str | None = None
+    together: int = 1
+
+    @property
+    def way(self) -> str:
+        """The back end, and how many trials at once if several."""
+        return way(self.backend, self.together)
 
     def __str__(self) -> str:
-        if self.reason is not None:
-            return f"{self.backend} ({self.reason})"
+        if not self.milliseconds:
+            return f"{self.way} ({self.reason})"
         times = ", ".join(f"{name} {spent:.3g} ms" for name, spent in self.milliseconds.items())
-        return f"{self.backend} (a step of {self.arm}: {times}; {self.machine})"
+        refused = f"; {self.reason}" if self.reason else ""
+        return f"{self.way} (a step of {self.arm}: {times}; {self.machine}{refused})"
 
     @classmethod
     def of(cls, descriptions: Iterable[Mapping[str, Any]], device: str) -> Self | None:

@@ -20,8 +20,8 @@ from ganbench.study.archive import Archive, Header, read_header
 from ganbench.study.design import expand
 from ganbench.study.places import place_of
 from ganbench.study.results import ArmResult, seeds_of
-from ganbench.study.run_plan import AUTO
-from ganbench.training import KeptGenerator, Trial, read_generator
+from ganbench.study.run_plan import AUTO, TOGETHER
+from ganbench.training import Company, KeptGenerator, Trial, read_generator
 
 SLICE = 50
 """Steps between signs of life."""
@@ -187,10 +187,12 @@ def restore(
             f"no weights are kept of {chosen.arm.name} at seed {chosen.seed} in "
             f"{chosen.archive.generators}: {why}; --retrain trains it again"
         )
-    auto = chosen.protocol.get("execution", {}).get(AUTO, "eager")
-    trial = Trial(_config(chosen, host), seed, data, host, device, auto)
+    config, executed = _config(chosen, host), chosen.protocol.get("execution", {})
+    trial = Trial(config, seed, data, host, device, executed.get(AUTO, "eager"))
+    rows = config.execution.company(executed.get(f"{AUTO} {TOGETHER}", 1))
+    company = Company([trial], rows)  # of its own, as it had then
     while trial.step < trial.steps:
-        trial.advance(SLICE)
+        company.advance(SLICE)
         progress(f"training {chosen.arm.name}", trial.step, trial.steps)
         if trial.diverged_at is not None:
             raise GanbenchError(

@@ -1,11 +1,20 @@
 """What a report says of a study besides its trials: put together when a run starts."""
 
+from typing import Any
+
 from ganbench.plugin import GanbenchError
 from ganbench.study.archive import Archive, Header, read_header
 from ganbench.study.compute import describe_environment
 from ganbench.study.files import write_atomically
 from ganbench.study.prepare import Prepared
-from ganbench.study.run_plan import AUTO, RunPlan, arm_result, describe_plugins, trick_notes
+from ganbench.study.run_plan import (
+    AUTO,
+    TOGETHER,
+    RunPlan,
+    arm_result,
+    describe_plugins,
+    trick_notes,
+)
 from ganbench.study.searches import Searches
 
 
@@ -27,7 +36,7 @@ def heading(plan: RunPlan, prepared: Prepared, searches: Searches, archive: Arch
             **prepared.evaluator.protocol,
             "execution": {
                 **plan.study.baseline.execution.model_dump(mode="json"),
-                **({} if prepared.auto is None else {AUTO: prepared.auto.backend}),
+                **_chosen(prepared),
             },
         },
         environment={
@@ -49,6 +58,15 @@ def heading(plan: RunPlan, prepared: Prepared, searches: Searches, archive: Arch
         storage=plan.storage.shown if plan.storage is not None else None,
         files=str(plan.files) if plan.files is not None else None,
     )
+
+
+def _chosen(prepared: Prepared) -> dict[str, Any]:
+    """Return what ``auto`` stands for, as far as it was measured."""
+    if prepared.auto is None:
+        return {}
+    together = prepared.auto.together
+    more = {f"{AUTO} {TOGETHER}": together} if together > 1 else {}
+    return {AUTO: prepared.auto.backend, **more}
 
 
 def keep_sheet(prepared: Prepared, archive: Archive) -> None:

@@ -1,21 +1,44 @@
 """Trials that a worker trains at the same time, side by side or as one."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganbench.config.model import TrialConfig
 from ganbench.study.claim import Claim
 from ganbench.study.lane import Course, Lane
+from ganbench.study.records import Cell
 from ganbench.training import Together, Trial
 
 
-def room(config: TrialConfig, claim: Claim) -> int:
+def room(config: TrialConfig, claim: Claim, auto: int) -> int:
     """Return how many trials of a configuration are trained together, a claimed one included.
 
     A search's are trained one by one: what they come to decides which are wanted next.
+
+    Parameters
+    ----------
+    config : TrialConfig
+    claim : Claim
+    auto : int
+        What ``execution.together: auto`` is.
     """
-    return 1 if claim.search is not None else config.execution.together
+    return 1 if claim.search is not None else config.execution.company(auto)
+
+
+def side_by_side(cells: Sequence[Cell], count: int) -> list[Cell]:
+    """Return cells so ordered that so many of a configuration follow one another.
+
+    The first of each such group keeps its place among the others.
+    """
+    groups: dict[tuple[str, str, int], list[Cell]] = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    for cell in cells:
+        kind = (cell.key, cell.fingerprint)
+        groups.setdefault((*kind, seen[kind] // count), []).append(cell)
+        seen[kind] += 1
+    return [cell for group in groups.values() for cell in group]
 
 
 @dataclass
@@ -27,11 +50,17 @@ class _Running:
     wanted: int
 
 
-def lead(lanes: Sequence[Lane]) -> None:
+def lead(lanes: Sequence[Lane], together: int) -> None:
     """Lead trials of one configuration to their ends.
 
     Those that are at one step take their steps together from there on: a trial that goes on from
     its checkpoint is with those that it was with.
+
+    Parameters
+    ----------
+    lanes : sequence of Lane
+    together : int
+        How many there may be.
 
     Raises
     ------
@@ -45,7 +74,6 @@ def lead(lanes: Sequence[Lane]) -> None:
         if wish is not None:
             waiting.append(_Running(course, *wish))
     steps = sorted({running.trial.step for running in waiting})
-    together = room(lanes[0].config, lanes[0].claim) if lanes else 1
     cohorts = [[one for one in waiting if one.trial.step == step] for step in steps]
     groups = [(Together([one.trial for one in own], together), own) for own in cohorts]
     while groups:

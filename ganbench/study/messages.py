@@ -60,8 +60,14 @@ class Job:
 
     @property
     def together(self) -> int:
-        """How many trials a worker may be at."""
-        return max((config.execution.together for config in self.configs.values()), default=1)
+        """What ``execution.together: auto`` is."""
+        return int(self.instrument.get("together", 1))
+
+    @property
+    def room(self) -> int:
+        """How many trials a worker may be at, at most."""
+        rooms = [config.execution.company(self.together) for config in self.configs.values()]
+        return max(rooms, default=1)
 
 
 @dataclass(frozen=True)

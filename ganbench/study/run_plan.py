@@ -22,8 +22,9 @@ from ganbench.study.results import ArmResult
 from ganbench.study.storage import Address
 
 CACHE_VARIABLE = "GANBENCH_CACHE"
-AUTO = "auto"
-"""Of an instrument: the back end that ``auto`` stands for, where that is not ``eager``."""
+AUTO, TOGETHER = "auto", "together"
+"""Of an instrument: what ``execution.backend`` and ``together`` are that are ``auto``, where that
+is not ``eager`` and 1."""
 
 
 def cache_folder() -> Path:
@@ -129,10 +130,7 @@ def levels_of(study: Study, arms: Sequence[Arm]) -> dict[str, dict[str, str]]:
 
 
 def cells_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str]) -> list[Cell]:
-    """Return the trials of a study, seed by seed, so that pairs are complete early.
-
-    Where an arm's trials are trained together, it is a few seeds of each arm in turn.
-    """
+    """Return the trials of a study, seed by seed, so that pairs are complete early."""
     levels = levels_of(study, arms)
     firsts = [
         (
@@ -150,14 +148,10 @@ def cells_of(study: Study, arms: Sequence[Arm], fingerprints: Mapping[str, str])
         for arm in arms
         if arm.config is not None and arm.skipped is None
     ]
-    seeds = study.all_seeds
-    together = max((arm.config.execution.together for arm in arms if arm.config), default=1)
-    blocks = [seeds[start : start + together] for start in range(0, len(seeds), together)]
     return [
         replace(cell, seed=shifted_seed(seed, offset))
-        for block in blocks
+        for seed in study.all_seeds
         for offset, cell in firsts
-        for seed in block
     ]
 
 
@@ -176,7 +170,8 @@ def fingerprint(config: TrialConfig, instrument: Mapping[str, Any], host: Host) 
     """
     plugins = {name: source for name, (_, source) in foreign_plugins(config, host).items()}
     if config.execution.backend != "auto":
-        instrument = {key: value for key, value in instrument.items() if key != AUTO}
+        measured = (AUTO, TOGETHER)
+        instrument = {key: value for key, value in instrument.items() if key not in measured}
     text = json.dumps([instrument, plugins], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

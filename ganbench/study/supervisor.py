@@ -16,6 +16,7 @@ from ganbench.study.design import Arm
 from ganbench.study.heading import heading, keep_sheet
 from ganbench.study.interrupts import Interrupts
 from ganbench.study.journal import JournalFile
+from ganbench.study.lanes import side_by_side
 from ganbench.study.ledger import Ledger
 from ganbench.study.losses import TRIES
 from ganbench.study.messages import (
@@ -145,7 +146,7 @@ class _Supervisor:
         )
         self._write_header()
         self.pool = Pool(self.job, self.plan.devices)
-        free = math.ceil(len(self._free(missing)) / self.job.together)
+        free = math.ceil(len(self._free(missing)) / self.job.room)
         workers = self.plan.workers if missing and self._grows else min(self.plan.workers, free)
         self.monitor.begin(overview_of(self.plan, self.arms, self.progress, workers))
         if not self.joining:
@@ -192,10 +193,10 @@ class _Supervisor:
         others = self.agendas.of(self.arms, self.fingerprints, read)
         wanted = SearchingAgenda(self.searches, others).wanted(records)
         wanted = self._applicable(wanted, failed)
-        cells = [cell for cell in wanted if cell.address not in failed]
-        missing = self.ledger.queue(
-            cells, WINDOW + 2 * self.plan.workers * self.job.together, orphans, records
-        )
+        room = self.job.room
+        cells = side_by_side([cell for cell in wanted if cell.address not in failed], room)
+        window = WINDOW + 2 * self.plan.workers * room
+        missing = self.ledger.queue(cells, window, orphans, records)
         self.progress.count_in(wanted, missing, failed)
         # In a journal those that nobody can be at wait again by now.
         self.running = running(records if self.ledger.shared or not orphans else (), missing)

@@ -56,28 +56,28 @@ class _Worker:
     def run(self) -> None:
         link = self.place.link
         while not link.stopped():
-            claims = self._claims()
-            if not claims and not link.wait():
+            first = self.ledger.claim(self._can_train)
+            if first is not None:
+                self._train(first)
+            elif not link.wait():
                 return
-            with ExitStack() as stack:
-                for claim in claims:
-                    stack.enter_context(self.ledger.alive(claim))
-                lead([Lane(self.place, claim, self._config(claim)) for claim in claims])
 
-    def _claims(self) -> list[Claim]:
-        """Take the first trial that waits, and what may be trained together with it."""
-        first = self.ledger.claim(self._can_train)
-        if first is None:
-            return []
-        claims = [first]
+    def _train(self, first: Claim) -> None:
+        """Train a trial, and with it what waits and may be trained together with it."""
         self._tell(first)
-        while len(claims) < room(self._config(first), first):
-            further = self.ledger.claim(lambda own: self._goes_with(first, own))
-            if further is None:
-                break
-            claims.append(further)
-            self._tell(further)
-        return claims
+        together = room(self._config(first), first, self.job.together)
+        with ExitStack() as hearts:
+            hearts.enter_context(self.ledger.alive(first))
+            claims = [first]
+            while len(claims) < together:
+                further = self.ledger.claim(lambda own: self._goes_with(first, own))
+                if further is None:
+                    break
+                hearts.enter_context(self.ledger.alive(further))
+                claims.append(further)
+                self._tell(further)
+            lanes = [Lane(self.place, claim, self._config(claim)) for claim in claims]
+            lead(lanes, together)
 
     def _tell(self, claim: Claim) -> None:
         steps = self._config(claim).steps

@@ -9,7 +9,7 @@ from ganbench.training.errors import (
 )
 from ganbench.training.kept import KeptGenerator, dump_generator, read_generator
 from ganbench.training.looking import trained_discriminator
-from ganbench.training.together import Together
+from ganbench.training.together import Company, Together
 from ganbench.training.tracing import Call, traced
 from ganbench.training.trial import Trial
 from ganbench.training.watching import watch
@@ -17,6 +17,7 @@ from ganbench.training.watching import watch
 __all__ = [
     "Call",
     "CheckpointError",
+    "Company",
     "HookError",
     "KeptGenerator",
     "NonFiniteError",

@@ -128,5 +128,26 @@ class Together:
             self.failures[trial] = blamed
 
 
+class Company:
+    """Trials that are led by one hand: what one of them raises is raised.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    rows : int
+        See ``Together``.
+    """
+
+    def __init__(self, trials: Sequence[Trial], rows: int) -> None:
+        self.trials = trials
+        self._group = Together(trials, rows)
+
+    def advance(self, count: int) -> None:
+        """Train each trial for ``count`` steps, or to its end."""
+        self._group.advance(self.trials, count)
+        for failure in self._group.failures.values():
+            raise failure
+
+
 def _preparing(trials: Iterable[Trial]) -> float:
     return sum(own.seconds for trial in trials for own in trial.captured)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ganbench.config.model import TrialConfig
+from ganbench.config.model import TrialConfig, way
 from ganbench.data.images import quantise
 from ganbench.data.resident import Order, Resident
 from ganbench.plugin import HALVES, Data, Half, Host, Picture, Role, Sampler
@@ -109,7 +109,7 @@ class Trial:
         backend = backend_of(auto if wanted == "auto" else wanted)
         if backend is not None:
             self.capture_with(backend)
-        elif config.execution.together > 1:
+        elif config.execution.company() > 1:
             self._make_capturable(AsTraced())
         self._schedules = [
             (trick, hook, buffers)
@@ -141,7 +141,7 @@ class Trial:
         """Leave captured steps to somebody who takes them for so many trials at once."""
         self._takes_captured = False
         for steps in self.captured:
-            steps.name = f"{steps.backend.name}, {count} trials at once"
+            steps.name = way(steps.backend.name, count)
 
     def _make_capturable(self, backend: Backend) -> None:
         precision = self._arithmetic.precision

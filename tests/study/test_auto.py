@@ -193,9 +193,9 @@ def made_up_times(monkeypatch):
     """Let steps take what a table says, by the back end that a trial asked for."""
     milliseconds = {None: 4.0, "compiled": 3.0}
 
-    def step(trial, device, steps):
-        trial.advance(steps)
-        backends = [steps.backend.name for steps in trial.captured]
+    def step(company, device, steps):
+        company.advance(steps)
+        backends = [steps.backend.name for steps in company.trials[0].captured]
         return milliseconds[backends[0] if backends else None]
 
     monkeypatch.setattr(auto, "milliseconds_a_step", step)
@@ -218,6 +218,29 @@ def test_the_faster_one_is_chosen(plan, prepared, made_up_times, monkeypatch, co
     assert found == Choice(chosen, {"eager": 4.0, "compiled": compiled}, "baseline", "a GPU")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(("at_once", "together"), [(6.0, 2), (7.0, 1)])
+def test_several_trials_at_once_are_chosen_where_each_is_faster(
+    plan, prepared, made_up_times, monkeypatch, at_once, together
+):
+    monkeypatch.setattr(torch._inductor, "compile", lambda graph, arguments: graph)
+    monkeypatch.setattr(auto, "CANDIDATES", ("eager", "compiled"))
+    made_up_times["compiled"] = 3.25
+    alone = auto.milliseconds_a_step
+
+    def step(company, device, steps):
+        spent = alone(company, device, steps)
+        return at_once if len(company.trials) > 1 else spent
+
+    monkeypatch.setattr(auto, "milliseconds_a_step", step)
+    study = plan.study.model_copy(update={"seeds": (0, 1)})
+    found = measured(replace(plan, study=study), prepared)
+    assert (found.backend, found.together) == ("compiled", together)
+    assert found.milliseconds["compiled, 2 trials at once"] == at_once / 2
+    chosen = auto.with_choice(plan, prepared, found)
+    assert chosen.instrument.get("together", 1) == together
+
+
 @pytest.mark.usefixtures("made_up_times")
 def test_what_cannot_be_graphed_is_eager_with_the_reason(plan, prepared, made_up_times):
     made_up_times["graphed"] = 1.0
@@ -235,7 +258,7 @@ def test_a_baseline_that_fails_or_diverges_is_no_measurement(plan, prepared, mon
         patch.setattr(Trial, "advance", fails)
         assert measured(plan, prepared).reason == "measuring failed: RuntimeError: no"
     stopped = SimpleNamespace(execution={"backend": "eager"}, diverged_at=3)
-    assert auto._obstacle({"eager": stopped}) == "it diverges at step 3"
+    assert auto.obstacle("eager", [stopped]) == "it diverges at step 3"
 
 
 @pytest.mark.gpu

@@ -7,11 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from ganbench.cli.main import cli
-from ganbench.config.model import Study
-from ganbench.plugin import Host
+from ganbench.config.model import Execution
 from ganbench.study import lanes
-from ganbench.study.design import expand
-from ganbench.study.run_plan import cells_of
+from ganbench.study.records import Cell
+from ganbench.testing import tiny_config
 
 STUDY = """
 name: NAME
@@ -117,15 +116,14 @@ def lane_of(trial, *wishes):
         for steps in wishes:
             yield trial, steps
 
-    config = SimpleNamespace(execution=SimpleNamespace(together=3))
-    return SimpleNamespace(course=course, config=config, claim=SimpleNamespace(search=None))
+    return SimpleNamespace(course=course)
 
 
 def test_trials_at_other_steps_are_led_apart(monkeypatch):
     monkeypatch.setattr(lanes, "Together", Steps)
     taken.clear()
     trials = [Trialish(step) for step in (0, 40, 0)]
-    lanes.lead([lane_of(trial, 5, 5) for trial in trials])
+    lanes.lead([lane_of(trial, 5, 5) for trial in trials], 3)
     assert taken == [[0, 0], [40]]
     assert [trial.step for trial in trials] == [10, 50, 10]
 
@@ -140,7 +138,7 @@ class Trialish:
 def test_they_take_no_more_steps_than_the_shortest_wish(monkeypatch):
     monkeypatch.setattr(lanes, "Together", Steps)
     trials = [Trialish(0), Trialish(0)]
-    lanes.lead([lane_of(trials[0], 5), lane_of(trials[1], 2, 3)])
+    lanes.lead([lane_of(trials[0], 5), lane_of(trials[1], 2, 3)], 3)
     assert [trial.step for trial in trials] == [2, 5]
 
 
@@ -163,31 +161,29 @@ def test_what_a_trial_raises_is_thrown_into_its_own_course(monkeypatch):
     made = [lane_of(trial) for trial in trials]
     for lane, trial in zip(made, trials, strict=True):
         lane.course = lambda trial=trial: course(trial)
-    lanes.lead(made)
+    lanes.lead(made, 3)
     assert heard == [(trials[0], "no more")]
 
 
 def test_seeds_that_are_trained_together_wait_side_by_side():
-    study = {
-        "name": "tiny",
-        "question": "?",
-        "dataset": {"name": "ring", "samples": 1000},
-        "baseline": {"architecture": "mlp", "steps": 8, "execution": {"together": 2}},
-        "factors": {"instance_noise": ["off", {"start": 0.1}]},
-        "seeds": [0, 1, 2],
-        "evaluation": {"extractor": "coordinates", "samples": 64, "every": 8},
-    }
-    study = Study.model_validate(study)
-    arms = expand(study, Host())
-    cells = cells_of(study, arms, {arm.name: "f" for arm in arms})
-    noise = arms[1].name
-    assert [(cell.arm, cell.seed) for cell in cells] == [
-        *[("baseline", 0), ("baseline", 1), (noise, 0), (noise, 1)],
-        *[("baseline", 2), (noise, 2)],
+    cells = [Cell(arm, seed, arm, "f", {}) for seed in range(3) for arm in ("baseline", "noise")]
+    assert [(cell.arm, cell.seed) for cell in lanes.side_by_side(cells, 2)] == [
+        *[("baseline", 0), ("baseline", 1), ("noise", 0), ("noise", 1)],
+        *[("baseline", 2), ("noise", 2)],
     ]
+    assert lanes.side_by_side(cells, 1) == cells
 
 
-def test_a_searchs_trials_are_trained_one_by_one():
-    config = SimpleNamespace(execution=SimpleNamespace(together=8))
-    assert lanes.room(config, SimpleNamespace(search=None)) == 8
-    assert lanes.room(config, SimpleNamespace(search="tuning")) == 1
+def test_how_many_are_trained_at_once():
+    config, claim = tiny_config(), SimpleNamespace(search=None)
+
+    def room(auto, claim=claim, **execution):
+        changed = config.model_copy(update={"execution": Execution(**execution)})
+        return lanes.room(changed, claim, auto)
+
+    assert room(1) == 1
+    assert room(8) == 8  # as it was measured, with the back end
+    assert room(8, backend="eager") == 1
+    assert room(8, together=3) == 3
+    # One by one: what a search's trials come to decides which are wanted next.
+    assert room(8, claim=SimpleNamespace(search="tuning"), together=3) == 1
