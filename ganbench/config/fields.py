@@ -38,19 +38,17 @@ def interval(field: FieldInfo) -> str:
 
 
 def _wanted(annotation: Any, metadata: list[Any]) -> str:
-    members = list(_members(annotation))
+    members = list(_marked(annotation, metadata))
     choices = choices_of(annotation)
     if choices:
-        rest = [_wanted(m, []) for m in members if get_origin(m) is not Literal]
+        rest = [_wanted(m, own) for m, own in members if get_origin(m) is not Literal]
         shown = ", ".join(repr(c) if isinstance(c, str) else quote(c) for c in choices)
         return " or ".join([f"one of {shown}" if len(choices) > 1 else shown, *rest])
     if len(members) > 1:
-        return " or ".join(dict.fromkeys(_wanted(member, metadata) for member in members))
-    kind = members[0]
+        return " or ".join(dict.fromkeys(_wanted(member, own) for member, own in members))
+    ((kind, marks),) = members
     if kind in _SINGLE:
-        return _SINGLE[kind] + (
-            _range(metadata, annotation) if kind in (int, float) else _pattern(metadata)
-        )
+        return _SINGLE[kind] + (_range(marks, kind) if kind in (int, float) else _pattern(marks))
     if kind is type(None):
         return "null"
     origin = get_origin(kind) or kind
@@ -59,6 +57,17 @@ def _wanted(annotation: Any, metadata: list[Any]) -> str:
     if origin is dict or (isinstance(origin, type) and issubclass(origin, BaseModel)):
         return "a mapping (`key: value`)"
     return "text" if isinstance(origin, type) else "another value"
+
+
+def _marked(annotation: Any, metadata: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
+    """Give the members of an annotation, each with what is said of it."""
+    if get_origin(annotation) is Annotated:
+        yield from _marked(annotation.__origin__, [*metadata, *annotation.__metadata__])
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from _marked(member, metadata)
+    else:
+        yield annotation, metadata
 
 
 def _range(metadata: list[Any], annotation: Any) -> str:
