@@ -8,11 +8,11 @@ import torch
 from copied import copied_loop
 from torch import nn
 
-from ganbench.config.model import Execution, Latent
+from ganbench.config.model import Execution, Latent, way
 from ganbench.plugin import Data, Host
 from ganbench.study.compute import set_up_torch
 from ganbench.testing import tiny_config, tiny_data
-from ganbench.training import Trial
+from ganbench.training import Company, Trial
 
 BATCH, ITEMS = 64, 20_000
 SIX_TRICKS: Mapping[str, Mapping[str, Any]] = {
@@ -62,6 +62,7 @@ def build(
     execution: Mapping[str, Any],
     device: str,
     host: Host | None = None,
+    seed: int = 0,
 ) -> Trial:
     """Return one of our trials."""
     config = tiny_config(tricks, network.architecture, network.parameters, steps=10**6)
@@ -72,7 +73,7 @@ def build(
             "execution": Execution(**execution),
         }
     )
-    return Trial(config, 0, data_of(network), host or Host(), torch.device(device))
+    return Trial(config, seed, data_of(network), host or Host(), torch.device(device))
 
 
 def data_of(network: Network) -> Data:
@@ -86,17 +87,26 @@ def ours(
     execution: Mapping[str, Any],
     device: str,
 ) -> Callable[[int], None]:
-    """Return what trains as a trial of a study does."""
+    """Return what trains as a worker of a study does: one trial, or several at once.
+
+    Steps are those of all trials together.
+    """
     set_up_torch(device)
-    trial = build(network, tricks, execution, device)
+    rows = Execution(**execution).company()
+    trials = [build(network, tricks, execution, device, seed=seed) for seed in range(rows)]
+    company, wanted = Company(trials, rows), way(execution.get("backend", "eager"), rows)
+    lacking = 0
 
     def run(steps: int) -> None:
-        trial.advance(steps)
+        nonlocal lacking
+        count, lacking = divmod(lacking + steps, rows)
+        company.advance(count)
         _synchronise(device)
-        if trial.step > 4 and trial.execution != {"backend": execution.get("backend", "eager")}:
-            raise RuntimeError(trial.execution["reason"])
-        if trial.diverged_at is not None:
-            raise RuntimeError(f"diverged at step {trial.diverged_at}")
+        for trial in trials:
+            if trial.step > 4 and trial.execution != {"backend": wanted}:
+                raise RuntimeError(trial.execution["reason"])
+            if trial.diverged_at is not None:
+                raise RuntimeError(f"diverged at step {trial.diverged_at}")
 
     return run
 
