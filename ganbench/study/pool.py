@@ -2,10 +2,9 @@
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -13,14 +12,12 @@ from multiprocessing.process import BaseProcess
 
 from ganbench.study import worker
 from ganbench.study.compute import worker_environment
+from ganbench.study.forks import can_fork, environment_of_workers, interrupts_ignored, serve
 from ganbench.study.messages import Job, Look, Message, Stop
 from ganbench.study.monitor import RunningTrial
 
 GRACE_SECONDS = 60.0
 """How long a worker may take to stop: an evaluation, a checkpoint."""
-
-PRELOADED = ["ganbench.study.worker", "ganbench.evaluation.evaluator", "torch._dynamo"]
-"""What takes a worker seconds to import; the last is what PyTorch's optimizers begin with."""
 
 
 class WorkerProcess:
@@ -47,7 +44,7 @@ class WorkerProcess:
         self.trials: dict[int, RunningTrial] = {}
         self.idle = self.finished = False
         self._ended_for: str | None = None
-        forks = _can_fork(job.device)
+        forks = can_fork(job.device)
         # CUDA cannot be forked; and what is forked is a process that has imported and done no
         # more, since a fork of this one would copy torch's thread pools.
         context = get_context("forkserver") if forks else get_context("spawn")
@@ -58,18 +55,14 @@ class WorkerProcess:
             args=(worker.main, environment, job, theirs),
             name=f"ganbench worker {index}",
         )
-        with _environment(worker_environment(job.device)), _interrupts_ignored():
-            if forks:
-                from multiprocessing import forkserver  # Windows has none
-
-                forkserver.set_forkserver_preload(PRELOADED)
-                forkserver.ensure_running()
-            else:
-                self.process.start()
         if forks:
+            serve()
             # It ignores interrupts, as the server does. This process must not meanwhile: it waits
             # until the server has imported everything.
             self.process.start()
+        else:
+            with environment_of_workers(job.device), interrupts_ignored():
+                self.process.start()
         theirs.close()  # so that the worker's death closes the pipe
 
     def receive(self) -> Iterator[Message]:
@@ -182,10 +175,6 @@ class Pool:
             self.remove(one)
 
 
-def _can_fork(device: str) -> bool:
-    return device == "cpu" and sys.platform == "linux"
-
-
 def _work(
     main: Callable[[Job, Connection], None],
     environment: Mapping[str, str],
@@ -196,32 +185,3 @@ def _work(
     os.environ.clear()
     os.environ.update(environment)
     main(job, connection)
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Add to the environment that a process started inside inherits."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let a process started inside ignore Ctrl-C from its first instruction on."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not in the main thread: the worker ignores it a moment later
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -13,6 +13,7 @@ from ganbench.plugin import GanbenchError
 from ganbench.study.agenda import Agendas
 from ganbench.study.archive import Archive, results_of
 from ganbench.study.design import Arm
+from ganbench.study.forks import can_fork, serve
 from ganbench.study.heading import heading, keep_sheet
 from ganbench.study.interrupts import Interrupts
 from ganbench.study.journal import JournalFile
@@ -75,6 +76,8 @@ def run_study(
         If another run works in the folder, the data cannot be had, the ledger cannot be
         read or written, another study has its name, or no worker can be started.
     """
+    if can_fork(plan.devices[0]):
+        serve()  # imports for the workers while this process prepares
     archive = Archive(plan.report, plan.files)
     with nullcontext() if joining else archive.locked():
         if fresh:
