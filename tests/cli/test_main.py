@@ -94,3 +94,30 @@ def test_the_version_is_the_distributions():
     from importlib.metadata import version
 
     assert ganbench("--version").stdout.split() == ["ganbench,", "version", version("ganbench")]
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["rum"], 2)])
+def test_what_is_to_be_done_at_the_end_is_done_before_the_program_is_gone(arguments, code):
+    done = python(
+        "import atexit, sys\n"
+        "from ganbench.cli import main\n"
+        f"sys.argv = ['ganbench', *{arguments!r}]\n"
+        "run = main.main\n"
+        "main.main = lambda: (atexit.register(print, 'the end', end=''), run())\n"
+        "main.program()"
+    )
+    assert done.returncode == code
+    assert done.stdout.endswith("the end")
+    assert ("No such command" in done.stderr) == (code == 2)
+
+
+def test_an_exception_that_nobody_expected_ends_the_program_with_its_traceback():
+    done = python(
+        "from ganbench.cli import main\n"
+        "def fail():\n    raise RuntimeError('unexpected')\n"
+        "main.main = fail\n"
+        "main.program()"
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert done.stderr.strip().endswith("RuntimeError: unexpected")
