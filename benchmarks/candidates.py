@@ -63,13 +63,14 @@ def build(
     device: str,
     host: Host | None = None,
     seed: int = 0,
+    reuse: bool = False,
 ) -> Trial:
-    """Return one of our trials."""
+    """Return one of our trials; with ``reuse`` G's half takes the images of D's half."""
     config = tiny_config(tricks, network.architecture, network.parameters, steps=10**6)
     config = config.model_copy(
         update={
             "batch_size": BATCH,
-            "latent": Latent(dimension=network.latent),
+            "latent": Latent(dimension=network.latent, reuse=reuse),
             "execution": Execution(**execution),
         }
     )
@@ -86,6 +87,7 @@ def ours(
     tricks: Mapping[str, Mapping[str, Any]],
     execution: Mapping[str, Any],
     device: str,
+    reuse: bool = False,
 ) -> Callable[[int], None]:
     """Return what trains as a worker of a study does: one trial, or several at once.
 
@@ -93,7 +95,9 @@ def ours(
     """
     set_up_torch(device)
     rows = Execution(**execution).company()
-    trials = [build(network, tricks, execution, device, seed=seed) for seed in range(rows)]
+    trials = [
+        build(network, tricks, execution, device, seed=seed, reuse=reuse) for seed in range(rows)
+    ]
     company, wanted = Company(trials, rows), way(execution.get("backend", "eager"), rows)
     lacking = 0
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ganbench.config.model import Execution
+from ganbench.config.model import Execution, Latent
 from ganbench.config.problems import Path as Key
 from ganbench.config.problems import dotted, quote
 
@@ -34,8 +34,12 @@ def differing_settings(
 def _settings(study: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
     baseline = study["baseline"]
     # As it was for a study that was filed before there were such keys.
-    execution = Execution().model_dump(mode="json") | baseline.get("execution", {})
-    known = {**study, "baseline": {**baseline, "execution": execution}}
+    defaults = {"execution": Execution(), "latent": Latent()}
+    filled = {
+        key: model.model_dump(mode="json") | baseline.get(key, {})
+        for key, model in defaults.items()
+    }
+    known = {**study, "baseline": {**baseline, **filled}}
     for section in SECTIONS:
         yield from _leaves(known[section], (section,))
 

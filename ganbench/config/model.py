@@ -64,6 +64,12 @@ class Latent(Strict):
     """Width of the latent vector."""
     distribution: Literal["normal", "uniform"] = "normal"
     """N(0, 1) or U(-1, 1) in each coordinate."""
+    reuse: bool = False
+    """G's half takes the latents and images of D's half, instead of others."""
+
+    def key_content(self) -> dict[str, Any]:
+        """Return what enters a configuration's key."""
+        return _key_content(self, younger=("reuse",))
 
 
 _ALL_USE = frozenset({"lr", "weight_decay", "decay", "decay_law"})
@@ -373,6 +379,7 @@ class TrialConfig(Strict):
             role: getattr(self.optimizers, role).key_content() for role in content["optimizers"]
         }
         content["execution"] = self.execution.key_content()
+        content["latent"] = self.latent.key_content()
         for name in ("judgement", "primary", "inspections"):
             del content["evaluation"][name]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))

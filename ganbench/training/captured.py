@@ -199,11 +199,11 @@ class CapturedSteps:
 
     def _part(self, number: int, plan: Plan, index: int) -> Callable[[Sequence[Tensor]], Tensor]:
         """Return an update of a step as a function of the step's inputs."""
-        update = self.step.update(*plan[index])
+        update, shared = self.step.update(*plan[index]), self.step.shares(plan, index)
 
         def part(inputs: Sequence[Tensor]) -> Tensor:
             self.step.seed_layers(number, plan, index)
-            return update.train(inputs[index], inputs[len(plan) + index])
+            return update.train(inputs[index], inputs[len(plan) + index], shared)
 
         return part
 

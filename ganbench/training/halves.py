@@ -19,7 +19,7 @@ class DiscriminatorUpdate(Update):
     def __init__(self, parts: Parts, repeat: int = 0) -> None:
         super().__init__(parts, "discriminator", repeat)
 
-    def train(self, batch: Tensor, z: Tensor) -> Tensor:
+    def train(self, batch: Tensor, z: Tensor, shared: bool = False) -> Tensor:
         """Take the half-step and return the loss, 0-d, without gradient.
 
         Parameters
@@ -28,15 +28,20 @@ class DiscriminatorUpdate(Update):
             Real images in [-1, 1].
         z : Tensor, shape (batch, latent)
             Latents as drawn.
+        shared : bool
+            Leave the images, with their gradients, to G's update of the same number.
         """
         pair = self.parts.pair
         view, condition = views(pair, batch)
         z = self.transform_latent(z)
         with self.parts.autocast():
-            with torch.no_grad():
+            with torch.set_grad_enabled(shared):
                 made = self.generate(z, condition)
             if self.checked:
                 expect_shape("generator", made, tuple(view.shape))
+            if shared:
+                self.parts.handed[self.repeat] = z, made
+                made = made.detach()
             real = self.transform_images(view, True)
             fake = self.transform_images(made, False)
             real_logits, fake_logits = self.judge_both(
@@ -76,7 +81,7 @@ class GeneratorUpdate(Update):
     def __init__(self, parts: Parts, repeat: int = 0) -> None:
         super().__init__(parts, "generator", repeat)
 
-    def train(self, batch: Tensor, z: Tensor) -> Tensor:
+    def train(self, batch: Tensor, z: Tensor, shared: bool = False) -> Tensor:
         """Take the half-step and return the loss, 0-d, without gradient.
 
         Parameters
@@ -85,11 +90,14 @@ class GeneratorUpdate(Update):
             Real images in [-1, 1].
         z : Tensor, shape (batch, latent)
             Latents as drawn.
+        shared : bool
+            Take the latents and images of D's update of the same number instead.
         """
         real, condition = views(self.parts.pair, batch)
-        z = self.transform_latent(z)
+        handed = self.parts.handed.pop(self.repeat, None) if shared else None
+        z = self.transform_latent(z) if handed is None else handed[0]
         with self.parts.autocast():
-            fake = self.generate(z, condition)
+            fake = self.generate(z, condition) if handed is None else handed[1]
             if self.checked:
                 expect_shape("generator", fake, tuple(real.shape))
             if not self._generator_objective and not self._penalties:

@@ -59,6 +59,8 @@ class PairStep:
         Of the trial; each half of the step gives each trick a stream of its own.
     autocast : callable () -> context manager
         Entered around the forward passes.
+    reuse : bool
+        Let G's half take the latents and images of D's half, where it can.
 
     Attributes
     ----------
@@ -75,8 +77,9 @@ class PairStep:
         optimizers: dict[Role, Optimizer],
         streams: Streams,
         autocast: Callable[[], AbstractContextManager[Any]],
+        reuse: bool = False,
     ) -> None:
-        self.pair = built.pair
+        self.pair, self._reuse = built.pair, reuse
         judge = built.pair.discriminator
         with_features = getattr(judge, "forward_with_features", self._no_features)
         self.parts = Parts(
@@ -134,8 +137,22 @@ class PairStep:
         losses = []
         for index, (half, repeat) in enumerate(plan):
             self.seed_layers(step, plan, index)
-            losses.append(self.train(half, repeat, batches[index], latents[index]))
+            shared = self.shares(plan, index)
+            losses.append(self.train(half, repeat, batches[index], latents[index], shared))
         return losses
+
+    def shares(self, plan: Plan, index: int) -> bool:
+        """Say whether D's and G's updates of a number, of which this is one, share their images.
+
+        They do if that is wished for, and G is as it was when D was shown them: D's update comes
+        first, and no update of G between.
+        """
+        repeat = plan[index][1]
+        both: Plan = (("discriminator", repeat), ("generator", repeat))
+        if not self._reuse or not set(both) <= set(plan):
+            return False
+        first, last = (plan.index(one) for one in both)
+        return first < last and all(half == "discriminator" for half, _ in plan[first:last])
 
     def seed_layers(self, step: int, plan: Plan, index: int) -> None:
         """Put PyTorch's global stream where an update of a step begins with it."""
@@ -143,7 +160,9 @@ class PairStep:
         further = (str(repeat),) if repeat else ()
         self.parts.streams.seed_layers(self.pair.name, half, str(step), *further)
 
-    def train(self, half: Half, repeat: int, batch: Tensor, z: Tensor) -> Tensor:
+    def train(
+        self, half: Half, repeat: int, batch: Tensor, z: Tensor, shared: bool = False
+    ) -> Tensor:
         """Take one update and return its loss, 0-d, without gradient.
 
         Parameters
@@ -155,10 +174,12 @@ class PairStep:
             Real images of the data in [-1, 1].
         z : Tensor, shape (batch, latent)
             Latents as drawn.
+        shared : bool
+            See ``shares``.
         """
         update = self.update(half, repeat)
         try:
-            loss = update.train(batch, z)
+            loss = update.train(batch, z, shared)
         except Exception as error:
             told = self._told(error, update, batch, z)
             if told is error:

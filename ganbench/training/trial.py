@@ -100,6 +100,7 @@ class Trial:
                 optimizers,
                 self.streams,
                 self._arithmetic.autocast,
+                config.latent.reuse,
             )
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]

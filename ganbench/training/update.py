@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -73,6 +73,9 @@ class Parts:
         Entered around the forward passes.
     judge_with_features : callable
         D, showing its features; it raises where D cannot.
+    handed : dict of int to (Tensor, Tensor)
+        The latents and images of D's updates, by their number in a step, that an update of G is
+        still to take over.
     """
 
     built: BuiltPair
@@ -82,6 +85,7 @@ class Parts:
     streams: Streams
     autocast: Callable[[], AbstractContextManager[Any]]
     judge_with_features: Callable[..., tuple[Tensor, Features]]
+    handed: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     @property
     def pair(self) -> Pair:
@@ -105,7 +109,7 @@ class Update:
     """
 
     def __init__(self, parts: Parts, half: Half, repeat: int) -> None:
-        self.parts, self.half = parts, half
+        self.parts, self.half, self.repeat = parts, half, repeat
         self.roles: list[Role] = [r for r, h in parts.built.halves.items() if h == half]
         self.params = {role: parts.built.parameters(role) for role in self.roles}
         self._constants: dict[tuple[float, int], Tensor] = {}

@@ -11,7 +11,7 @@ from ganbench.testing import tiny_config
 
 def test_a_configuration_without_the_younger_keys_is_filed_as_before_there_were_any():
     config = tiny_config()
-    # What the key hashed when optimizers and the execution had no other keys than these.
+    # What the key hashed when optimizers, the latent and the execution had no other keys.
     content = json.loads(config.model_dump_json())
     for role in ("generator", "discriminator"):
         content["optimizers"][role] = {
@@ -19,6 +19,7 @@ def test_a_configuration_without_the_younger_keys_is_filed_as_before_there_were_
             "momentum": 0.0, "weight_decay": 0.0,
         }  # fmt: skip
     content["execution"] = {"amp": "off", "backend": "auto"}
+    content["latent"] = {"dimension": 4, "distribution": "normal"}
     content["evaluation"]["metrics"] = [
         {"name": name, "parameters": {}} for name in ("fid", "modes", "diversity")
     ]
