@@ -5,13 +5,31 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from ganbench.data.images import normalise
 from ganbench.plugin import Data, DataError
 
+_copies: Any = WeakTensorKeyDictionary()
+"""By a tensor: its copies by their devices."""
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on a device, the same for everybody who asks for it there."""
+    copies = _copies.setdefault(tensor, {})
+    if device not in copies:
+        copy = tensor.to(device).contiguous()
+        if copy is tensor:
+            return tensor
+        copies[device] = copy
+    found: Tensor = copies[device]
+    return found
+
 
 class Resident:
     """A data set on a device, kept as it is stored and normalised batch by batch.
+
+    All that are of one data set share its copy there.
 
     Parameters
     ----------
@@ -35,8 +53,8 @@ class Resident:
         self.data = data
         self.device = torch.device(device)
         try:
-            self.items: Tensor = data.items.to(self.device).contiguous()
-            self.labels = None if data.labels is None else data.labels.to(self.device)
+            self.items: Tensor = _moved(data.items, self.device)
+            self.labels = None if data.labels is None else _moved(data.labels, self.device)
         except torch.OutOfMemoryError as error:
             size = data.items.numel() * data.items.element_size() / 2**20
             raise DataError(

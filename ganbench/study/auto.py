@@ -3,8 +3,9 @@
 On a CPU it is ``eager``, without a measurement, so that plain runs stay reproducible.
 """
 
+import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from statistics import median
 from typing import Any
@@ -20,7 +21,7 @@ from ganbench.study.ledger import Ledger
 from ganbench.study.monitor import Monitor
 from ganbench.study.prepare import Prepared
 from ganbench.study.run_plan import AUTO, TOGETHER, RunPlan, definition_of, fingerprint
-from ganbench.training import Company, Trial
+from ganbench.training import Company, Trial, row_of
 
 MEASURED_ON = ("cuda",)
 """Kinds of devices on which it is not known beforehand."""
@@ -33,6 +34,8 @@ WARM_STEPS, TURNS, TURN_STEPS, TURN_MILLISECONDS = 10, 5, 40, 400
 MOST_STEPS = WARM_STEPS + 2 + TURNS * TURN_STEPS
 
 
+Way = tuple[str, int]
+"""A back end, and how many trials at once."""
 Measure = Callable[[RunPlan, Prepared, str, TrialConfig, Progress], Choice]
 
 
@@ -108,29 +111,16 @@ def measure_backends(
 ) -> Choice:
     """Train an arm by each candidate in turns, timed by the device's own events.
 
-    Whatever fails in it is a reason for ``eager``, by which the trials will meet it again.
+    Whatever fails in it is a reason for ``eager``, by which the trials will meet it again. The
+    device's memory is the workers' afterwards.
     """
-    device = torch.device(plan.devices[0])
-    machine = torch.cuda.get_device_name(device)
-    longer = config.model_copy(update={"steps": MOST_STEPS})
-    seeds = plan.study.all_seeds[:MOST_TOGETHER]
-    candidates = [(backend, 1) for backend in CANDIDATES]
-    if config.execution.together == "auto" and len(seeds) > 1:
-        candidates.append((CANDIDATES[-1], len(seeds)))
+    machine = torch.cuda.get_device_name(torch.device(plan.devices[0]))
     try:
-        companies = {
-            (backend, count): Company(
-                [
-                    Trial(longer, seed, prepared.data, plan.host, device, backend)
-                    for seed in seeds[:count]
-                ],
-                count,
-            )
-            for backend, count in candidates
-        }
-        times, obstacles = _milliseconds(companies, device, progress)
+        times, obstacles = _milliseconds(plan, prepared, config, progress)
     except Exception as error:
         return Choice("eager", {}, arm, machine, f"measuring failed: {failure(error)}")
+    finally:
+        _free_memory()
     reason = "; ".join(obstacles) or None
     if len(times) < 2:
         return Choice("eager", {}, arm, machine, reason)
@@ -140,19 +130,19 @@ def measure_backends(
 
 
 def _milliseconds(
-    companies: Mapping[tuple[str, int], Company], device: torch.device, progress: Progress
-) -> tuple[dict[tuple[str, int], float], list[str]]:
+    plan: RunPlan, prepared: Prepared, config: TrialConfig, progress: Progress
+) -> tuple[dict[Way, float], list[str]]:
     """Return what a trial's step takes by each candidate, and why it is not told of some.
 
     The times are medians of turns, taken one after the other.
     """
-    for company in companies.values():
-        company.advance(WARM_STEPS)
+    device = torch.device(plan.devices[0])
+    companies, refused = _companies(plan, prepared, config, device)
     obstacles = {one: obstacle(way(*one), company.trials) for one, company in companies.items()}
     able = {one: company for one, company in companies.items() if obstacles[one] is None}
     slowest = max((milliseconds_a_step(company, device, 2) for company in able.values()), default=1)
     steps = int(min(TURN_STEPS, max(2, TURN_MILLISECONDS / slowest)))
-    turns: dict[tuple[str, int], list[float]] = {one: [] for one in able}
+    turns: dict[Way, list[float]] = {one: [] for one in able}
     for turn in range(TURNS):
         progress("measuring back ends", turn, TURNS)
         for one, company in able.items():
@@ -162,7 +152,42 @@ def _milliseconds(
     for one, company in able.items():
         obstacles[one] = obstacle(way(*one), company.trials)
     times = {one: median(spent) for one, spent in turns.items() if obstacles[one] is None}
-    return times, [why for why in obstacles.values() if why is not None]
+    return times, [*refused, *(why for why in obstacles.values() if why is not None)]
+
+
+def _companies(
+    plan: RunPlan, prepared: Prepared, config: TrialConfig, device: torch.device
+) -> tuple[dict[Way, Company], list[str]]:
+    """Return trials of each candidate, warm, and why there are none of some."""
+    longer = config.model_copy(update={"steps": MOST_STEPS})
+    seeds = plan.study.all_seeds[:MOST_TOGETHER]
+    candidates = [(backend, 1) for backend in CANDIDATES]
+    if config.execution.together == "auto" and len(seeds) > 1:
+        candidates.append((CANDIDATES[-1], len(seeds)))
+    companies: dict[Way, Company] = {}
+    refused: list[str] = []
+    for backend, count in candidates:
+        own = {row_of(seed, count): seed for seed in reversed(seeds)}  # the first of each row
+        try:
+            trials = [
+                Trial(longer, seed, prepared.data, plan.host, device, backend)
+                for seed in sorted(own.values())
+            ]
+            companies[backend, count] = Company(trials, count)
+            companies[backend, count].advance(WARM_STEPS)
+        except torch.OutOfMemoryError:
+            companies.pop((backend, count), None)
+            refused.append(f"it cannot be {way(backend, count)}: the device has no memory for it")
+            trials = []
+            _free_memory()
+    return companies, refused
+
+
+def _free_memory() -> None:
+    """Give the device the memory back that nobody holds any more."""
+    gc.collect()
+    with suppress(RuntimeError):  # of a device that has failed: it is measuring that tells so
+        torch.cuda.empty_cache()
 
 
 def milliseconds_a_step(company: Company, device: torch.device, steps: int) -> float:

@@ -10,6 +10,7 @@ import torch
 from ganbench.config.model import TrialConfig
 from ganbench.plugin import Progress
 from ganbench.study.attempt import evaluation_steps, failure
+from ganbench.study.lanes import parties
 from ganbench.study.prepare import Prepared
 from ganbench.study.records import Cell
 from ganbench.study.run_plan import AUTO, TOGETHER, RunPlan
@@ -27,7 +28,7 @@ class Pace:
     Attributes
     ----------
     step, evaluation : float
-        Seconds.
+        Seconds: of a step, a trial's share where several are trained at once.
     """
 
     step: float
@@ -35,8 +36,12 @@ class Pace:
 
     def trial(self, config: TrialConfig) -> float:
         """Return the seconds of a whole trial."""
+        return self.company(config, 1, 1)
+
+    def company(self, config: TrialConfig, trials: int, rows: int) -> float:
+        """Return the seconds of whole trials that are trained at once, in so many rows."""
         evaluations = len(evaluation_steps(config.steps, config.evaluation.every))
-        return config.steps * self.step + evaluations * self.evaluation
+        return rows * config.steps * self.step + trials * evaluations * self.evaluation
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,19 @@ def estimate(
     ``more`` is what other trials, many, take besides, one after another.
     """
     configs = {arm.config.key(): arm.config for arm in prepared.arms if arm.config is not None}
-    costs = [paces[cell.key].trial(configs[cell.key]) for cell in cells if cell.key in paces]
+    together = prepared.instrument.get(TOGETHER, 1)
+
+    def room_of(cell: Cell) -> int:
+        return 1 if cell.draw is not None else configs[cell.key].execution.company(together)
+
+    groups = parties((cell for cell in cells if cell.key in paces), room_of)
+    costs = [
+        paces[party[0].key].company(configs[party[0].key], len(party), room_of(party[0]))
+        for party in groups
+    ]
     if not costs and not more:
         return 0.0
-    # The workers share the trials; none can be faster than the longest one.
+    # The workers share the groups; none can be faster than the longest one.
     workers = plan.workers if more else min(plan.workers, len(costs))
     return START_SECONDS + max((sum(costs) + more) / workers, *costs, 0.0)
 

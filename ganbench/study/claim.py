@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ganbench.study.templates import ALONE
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -20,6 +22,8 @@ class Claim:
         The search that it is a trial of, ``index`` then being which.
     config : mapping or None
         The configuration, as plain values, where it came up during the run.
+    alone : bool
+        Whether it is to be trained with no others: it has cost workers.
     """
 
     number: int
@@ -30,6 +34,7 @@ class Claim:
     search: str | None = None
     index: int = -1
     config: Mapping[str, Any] | None = None
+    alone: bool = False
 
     @property
     def title(self) -> str:
@@ -53,5 +58,5 @@ class Claim:
 def claim_of(study: str, number: int, own: Mapping[str, Any]) -> Claim:
     """Return the claim of a trial, from its Optuna study, its id and its attributes."""
     claim = Claim(number, own["arm"], own["seed"], own["key"], own["fingerprint"])
-    claim = replace(claim, config=own.get("config"))
+    claim = replace(claim, config=own.get("config"), alone=ALONE in own)
     return replace(claim, search=study, index=own["index"]) if "index" in own else claim

@@ -2,14 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ganbench.config.model import TrialConfig
 from ganbench.study.claim import Claim
 from ganbench.study.lane import Course, Lane
 from ganbench.study.records import Cell
-from ganbench.training import Together, Trial
+from ganbench.training import Together, Trial, row_of
 
 
 def room(config: TrialConfig, claim: Claim, auto: int) -> int:
@@ -27,18 +28,23 @@ def room(config: TrialConfig, claim: Claim, auto: int) -> int:
     return 1 if claim.search is not None else config.execution.company(auto)
 
 
-def side_by_side(cells: Sequence[Cell], count: int) -> list[Cell]:
-    """Return cells so ordered that so many of a configuration follow one another.
+def parties(cells: Iterable[Cell], room_of: Callable[[Cell], int]) -> list[list[Cell]]:
+    """Return cells in groups, each of one worker's at a time, in the order of their first.
 
-    The first of each such group keeps its place among the others.
+    Parameters
+    ----------
+    cells : iterable of Cell
+    room_of : callable (cell) -> int
+        How many of its configuration are trained together.
     """
-    groups: dict[tuple[str, str, int], list[Cell]] = {}
-    seen: Counter[tuple[str, str]] = Counter()
+    groups: dict[tuple[Any, ...], list[Cell]] = {}
+    seen: Counter[tuple[Any, ...]] = Counter()
     for cell in cells:
-        kind = (cell.key, cell.fingerprint)
-        groups.setdefault((*kind, seen[kind] // count), []).append(cell)
-        seen[kind] += 1
-    return [cell for group in groups.values() for cell in group]
+        kind, room = (cell.key, cell.fingerprint), room_of(cell)
+        own = *kind, row_of(cell.seed, room)
+        groups.setdefault((*kind, seen[own]), []).append(cell)
+        seen[own] += 1
+    return list(groups.values())
 
 
 @dataclass

@@ -242,9 +242,9 @@ class Ledger:
         -------
         {"waits", "failed", "had ended"}
         """
-        known = self._studies.standing(number)
-        if times_lost(known) < TRIES:
-            self._give_up(number, "lost", f"its worker was lost: {cause}")
+        times = times_lost(self._studies.standing(number))
+        if times < TRIES:
+            self._give_up(number, "lost", f"its worker was lost: {cause}", times == TRIES - 1)
         elif self.fail(number, "failed", lost_for_good(cause)):
             return "failed"
         known = self._studies.standing(number)
@@ -302,12 +302,12 @@ class Ledger:
         failure = {"outcome": outcome, "error": error, "details": dict(details or {})}
         return self._end(number, {FAILURE: failure}, TrialState.FAIL)
 
-    def _give_up(self, number: int, outcome: str, error: str) -> bool:
+    def _give_up(self, number: int, outcome: str, error: str, alone: bool = False) -> bool:
         """End a trial, and let another wait to go on with it; False if it had ended."""
         if not self.fail(number, outcome, error):
             return False
         known = self._studies.standing(number)
-        self._storage.create_new_trial(known.study, next_trial(known.own))
+        self._storage.create_new_trial(known.study, next_trial(known.own, alone))
         return True
 
     def _take(self, number: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ganbench.config.model import Component, Evaluation, TrialConfig
 from ganbench.study.definition import Definition
 from ganbench.study.places import Place
+from ganbench.study.records import Cell
 from ganbench.study.search import Rules
 from ganbench.study.storage import Address
 
@@ -68,6 +69,13 @@ class Job:
         """How many trials a worker may be at, at most."""
         rooms = [config.execution.company(self.together) for config in self.configs.values()]
         return max(rooms, default=1)
+
+    def room_of(self, cell: Cell) -> int:
+        """Return how many trials of a cell's configuration a worker is at, as far as is known."""
+        config = self.configs.get(cell.key)
+        if config is None or cell.draw is not None:
+            return 1
+        return config.execution.company(self.together)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Runs a study: prepares, hands out, watches the workers, keeps the ledger in order."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from ganbench.study.forks import can_fork, serve
 from ganbench.study.heading import heading, keep_sheet
 from ganbench.study.interrupts import Interrupts
 from ganbench.study.journal import JournalFile
-from ganbench.study.lanes import side_by_side
+from ganbench.study.lanes import parties
 from ganbench.study.ledger import Ledger
 from ganbench.study.losses import TRIES
 from ganbench.study.messages import (
@@ -149,7 +148,7 @@ class _Supervisor:
         )
         self._write_header()
         self.pool = Pool(self.job, self.plan.devices)
-        free = math.ceil(len(self._free(missing)) / self.job.room)
+        free = len(parties(self._free(missing), self.job.room_of))
         workers = self.plan.workers if missing and self._grows else min(self.plan.workers, free)
         self.monitor.begin(overview_of(self.plan, self.arms, self.progress, workers))
         if not self.joining:
@@ -196,9 +195,10 @@ class _Supervisor:
         others = self.agendas.of(self.arms, self.fingerprints, read)
         wanted = SearchingAgenda(self.searches, others).wanted(records)
         wanted = self._applicable(wanted, failed)
-        room = self.job.room
-        cells = side_by_side([cell for cell in wanted if cell.address not in failed], room)
-        window = WINDOW + 2 * self.plan.workers * room
+        open_cells = [cell for cell in wanted if cell.address not in failed]
+        # Those that are trained together wait side by side.
+        cells = [cell for party in parties(open_cells, self.job.room_of) for cell in party]
+        window = WINDOW + 2 * self.plan.workers * self.job.room
         missing = self.ledger.queue(cells, window, orphans, records)
         self.progress.count_in(wanted, missing, failed)
         # In a journal those that nobody can be at wait again by now.

@@ -11,6 +11,8 @@ from ganbench.study.records import CELL, Cell, Ending, Record
 
 BEGUN = "begun"
 """Attribute of a trial that goes on with another one's work."""
+ALONE = "alone"
+"""Attribute of a trial whose next worker may be its last: others should not share its fate."""
 
 
 def waiting_trial(definition: Definition, cell: Cell) -> FrozenTrial:
@@ -35,9 +37,18 @@ def adopted_trial(definition: Definition, cell: Cell, record: Record) -> FrozenT
     )
 
 
-def next_trial(trial: FrozenTrial) -> FrozenTrial:
-    """Return a trial that waits to go on with one that was given up before its end."""
-    begun = {key: trial.user_attrs[key] for key in CELL if key in trial.user_attrs}
+def next_trial(trial: FrozenTrial, alone: bool = False) -> FrozenTrial:
+    """Return a trial that waits to go on with one that was given up before its end.
+
+    Parameters
+    ----------
+    trial : FrozenTrial
+    alone : bool
+        Whether it is to be trained alone from now on, as this one is if it was.
+    """
+    begun = {key: trial.user_attrs[key] for key in (*CELL, ALONE) if key in trial.user_attrs}
+    if alone:
+        begun[ALONE] = True
     return create_trial(
         state=TrialState.WAITING,
         params=trial.params,

@@ -13,13 +13,16 @@ from pydantic import ValidationError
 
 from ganbench.config.model import TrialConfig
 from ganbench.plugin import GanbenchError
+from ganbench.study.bucket import FilesError
 from ganbench.study.claim import Claim
 from ganbench.study.lane import Lane
 from ganbench.study.lanes import lead, room
 from ganbench.study.link import Link, OrphanedError, end_with_the_supervisor
 from ganbench.study.messages import Broken, Claimed, Job
 from ganbench.study.run_plan import fingerprint
+from ganbench.study.templates import ALONE
 from ganbench.study.workplace import Workplace
+from ganbench.training import row_of
 
 
 def main(job: Job, connection: Connection) -> None:
@@ -66,18 +69,29 @@ class _Worker:
         """Train a trial, and with it what waits and may be trained together with it."""
         self._tell(first)
         together = room(self._config(first), first, self.job.together)
+        rows = {row_of(first.seed, together)}
+
+        def goes_with(own: Mapping[str, Any]) -> bool:
+            return row_of(own["seed"], together) not in rows and self._goes_with(first, own)
+
         with ExitStack() as hearts:
             hearts.enter_context(self.ledger.alive(first))
             claims = [first]
-            while len(claims) < together:
-                further = self.ledger.claim(lambda own: self._goes_with(first, own))
+            while len(claims) < together and not first.alone:
+                further = self.ledger.claim(goes_with)
                 if further is None:
                     break
                 hearts.enter_context(self.ledger.alive(further))
                 claims.append(further)
+                rows.add(row_of(further.seed, together))
                 self._tell(further)
             lanes = [Lane(self.place, claim, self._config(claim)) for claim in claims]
-            lead(lanes, together)
+            try:
+                lead(lanes, together)
+            except FilesError:
+                for claim in claims:  # those that have ended stay as they are
+                    self.ledger.put_back(claim.number)
+                raise
 
     def _tell(self, claim: Claim) -> None:
         steps = self._config(claim).steps
@@ -86,7 +100,8 @@ class _Worker:
     def _goes_with(self, first: Claim, attributes: Mapping[str, Any]) -> bool:
         """Say whether a trial that waits is of the same arm as one that was taken."""
         same = (attributes["key"], attributes["fingerprint"]) == (first.key, first.fingerprint)
-        return same and "index" not in attributes and self._can_train(attributes)
+        may = "index" not in attributes and ALONE not in attributes
+        return same and may and self._can_train(attributes)
 
     def _can_train(self, attributes: Mapping[str, Any]) -> bool:
         if not self.ledger.shared:

@@ -90,6 +90,11 @@ class CapturedSteps:
         """``name``, and the reasons why some plans of updates are taken eagerly."""
         return frozenset(self._decided.values())
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether some plan of updates is taken eagerly."""
+        return bool(self.decisions - {self.name})
+
     def run(
         self, number: int, plan: Plan, batches: Sequence[Tensor], latents: Sequence[Tensor]
     ) -> Sequence[Tensor]:

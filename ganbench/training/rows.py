@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ganbench.training.capture import Captured, CaptureError, Layout, short, written
+from ganbench.training.capture import Captured, CaptureError, Layout, short
 from ganbench.training.captured import CapturedSteps
 from ganbench.training.checking import CHECKED_STEPS, Results, moments
 from ganbench.training.graph import Function, Graph
 from ganbench.training.stacked import stacked
 from ganbench.training.state import undisturbed
-from ganbench.training.step import Plan, Turn
+from ganbench.training.step import Turn
 from ganbench.training.trial import Trial
 
 Turns = Mapping[Trial, Turn]
@@ -28,21 +28,17 @@ class Places:
 
     Parameters
     ----------
-    trials : sequence of Trial
+    rows : mapping of Trial to int
+        A row for each.
     count : int
         How many rows each stack has; those of no trial are filled with the first one's.
-
-    Attributes
-    ----------
-    rows : dict of Trial to int
-    count : int
     """
 
-    def __init__(self, trials: Sequence[Trial], count: int) -> None:
-        self.rows = {trial: row for row, trial in enumerate(trials)}
-        self.count = count
+    def __init__(self, rows: Mapping[Trial, int], count: int) -> None:
+        self.rows, self.count = rows, count
         self._stacks: dict[int, Tensor] = {}
-        self._kept: list[Tensor] = []  # an id is somebody else's once a tensor is gone
+        # The tensors themselves: an id is somebody else's once its tensor is gone.
+        self._moved: dict[Trial, list[Tensor]] = {trial: [] for trial in rows}
 
     def fill(self, own: Mapping[Trial, Tensor]) -> list[Tensor]:
         """Return a tensor for each row: the trials' own, and the first of them elsewhere."""
@@ -68,8 +64,18 @@ class Places:
             for trial, tensor in own.items():
                 tensor.data = made[self.rows[trial]]
                 self._stacks[id(tensor)] = made
-                self._kept.append(tensor)
+                self._moved[trial].append(tensor)
         return self._stacks[id(first)]
+
+    def has_moved(self, tensor: Tensor) -> bool:
+        """Say whether a tensor lies in a stack."""
+        return id(tensor) in self._stacks
+
+    def release(self, trial: Trial) -> None:
+        """Take a trial's tensors out of the stacks: its rows are nobody's from then on."""
+        for tensor in self._moved[trial]:
+            tensor.data = tensor.detach().clone()
+        # Their entries stay, so that the tensors do: none of them is ever stacked again.
 
 
 class Stack:
@@ -95,7 +101,7 @@ class Stack:
     def arguments(self, turns: Turns) -> list[Tensor]:
         """Return what the stacked graph takes in a step; see ``Graph.arguments``."""
         own = {
-            trial: self._graphs[trial].arguments(turn.step, [*turn.batches, *turn.latents])
+            trial: self._graphs[trial].arguments(turn.step, _inputs(turn))
             for trial, turn in turns.items()
         }
         arguments: list[Any] = self._held.copy()
@@ -112,50 +118,58 @@ class Stack:
         return {trial: [loss[rows[trial]] for loss in losses] for trial in turns}
 
 
-def stack(turns: Turns, places: Places) -> Stack:
-    """Return a pair's updates of several trials as one graph, checked against the eager ones.
+def stack(graphs: Mapping[Trial, Graph], turns: Turns, places: Places) -> Stack:
+    """Return a pair's updates of several trials as one graph.
 
     Parameters
     ----------
+    graphs : mapping of Trial to Graph
+        Their captured steps.
     turns : mapping of Trial to Turn
-        Of one pair and one plan. Nothing is changed but where the trials' tensors lie.
+        Of these trials, one pair and one plan. Nothing is changed but where the trials' tensors
+        lie.
     places : Places
 
     Raises
     ------
     CaptureError
-        If they cannot be one, or their steps are not the eager ones.
+        If they cannot be one.
     """
-    graphs = {trial: _steps(trial, turn).captured(*_given(turn)) for trial, turn in turns.items()}
-    first = next(iter(turns))
-    steps = _steps(first, turns[first])
-    steps.backend.refuse(first.device)
-    made = Stack(graphs, _stacked(graphs, places), places)
+    first = next(iter(graphs))
+    backend = _steps(first, turns[first]).backend
     with _all_undisturbed(turns), torch.no_grad():
-        made.function = steps.backend.prepare(made.captured, made.arguments(turns))
-    if not all(_steps(trial, turn).has_decided(turn.plan) for trial, turn in turns.items()):
-        _check(made, turns)
+        # Draws and all: an operation may fail on what no step would give it, such as an index.
+        given = {
+            trial: graph.arguments(turns[trial].step, _inputs(turns[trial]))
+            for trial, graph in graphs.items()
+        }
+        made = Stack(graphs, _stacked(graphs, given, places), places)
+        made.function = backend.prepare(made.captured, made.arguments(turns))
     return made
 
 
-def _stacked(graphs: Mapping[Trial, Graph], places: Places) -> Captured:
+def _stacked(
+    graphs: Mapping[Trial, Graph], given: Mapping[Trial, Sequence[Tensor]], places: Places
+) -> Captured:
     """Return the captured steps of several trials as one, their tensors stacked."""
     all_captured = [graph.captured for graph in graphs.values()]
     first = all_captured[0]
     if any(captured.key != first.key for captured in all_captured):
         raise CaptureError("the steps of the trials are not alike")
-    _refuse_views(first)
+    for captured in all_captured:
+        _refuse_views(captured, places)
     arguments: list[int | tuple[int, int] | Tensor] = []
     examples: list[Tensor] = []
     is_stacked: list[bool] = []
     for place, what in enumerate(first.arguments):
         if not isinstance(what, Tensor):
             arguments.append(place)
-            examples.append(torch.stack([first.layouts[place].empty()] * places.count))
+            own = {trial: tensors[place] for trial, tensors in given.items()}
+            examples.append(torch.stack(places.fill(own)))
             is_stacked.append(True)
             continue
-        own = {trial: graph.captured.arguments[place] for trial, graph in graphs.items()}
-        tensors = {trial: one for trial, one in own.items() if isinstance(one, Tensor)}
+        held = {trial: graph.captured.arguments[place] for trial, graph in graphs.items()}
+        tensors = {trial: one for trial, one in held.items() if isinstance(one, Tensor)}
         shared = len(tensors) > 1 and len({one.data_ptr() for one in tensors.values()}) == 1
         is_stacked.append(not (shared and what.numel()))
         examples.append(places.stack(tensors) if is_stacked[-1] else what)
@@ -167,38 +181,48 @@ def _stacked(graphs: Mapping[Trial, Graph], places: Places) -> Captured:
     return Captured(_graphs[key], (), tuple(arguments), layouts)
 
 
-def _refuse_views(captured: Captured) -> None:
-    """Refuse a step that writes to a tensor of which it also holds another view.
+def _refuse_views(captured: Captured, places: Places) -> None:
+    """Refuse a step that holds a view of something: once it lies in a stack it is none.
+
+    What else is written through, by the step or by whoever schedules it, it would not see.
 
     Raises
     ------
     CaptureError
     """
-    places = [node for node in captured.graph.graph.nodes if node.op == "placeholder"]
-    changed = {one for node in captured.graph.graph.nodes for one in written(node)}
-    seen: dict[int, bool] = {}
-    for node, tensor in zip(places, captured.arguments, strict=True):
-        if not isinstance(tensor, Tensor) or not tensor.numel():
+    seen: set[int] = set()
+    for tensor in captured.arguments:
+        if not isinstance(tensor, Tensor) or not tensor.numel() or places.has_moved(tensor):
             continue
-        where = tensor.untyped_storage().data_ptr()
-        if where in seen and (seen[where] or node in changed):
-            raise CaptureError("a step writes to a tensor that it also holds a view of")
-        seen[where] = seen.get(where, False) or node in changed
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() in seen or storage.nbytes() > tensor.nbytes:
+            raise CaptureError(
+                f"a step holds a view of another tensor, of shape {tuple(tensor.shape)}"
+            )
+        seen.add(storage.data_ptr())
 
 
-def _check(made: Stack, turns: Turns) -> None:
-    """Compare some steps of all trials with each one's eager ones.
+def check(made: Stack, turns: Turns) -> dict[Trial, str]:
+    """Compare some steps of all trials with each one's eager ones, unless that was done before.
+
+    Returns
+    -------
+    dict of Trial to str
+        Why it is not to be taken together with others, of each trial that is not.
 
     Raises
     ------
     CaptureError
-        If losses, or the gradients behind them, are too far from each other.
+        If the stacked step fails.
     """
-    eager = {trial: _steps(trial, turn).eagerly(*_given(turn)) for trial, turn in turns.items()}
+    new = {t: turn for t, turn in turns.items() if not _steps(t, turn).has_decided(turn.plan)}
+    eager = {
+        t: _steps(t, turn).eagerly(turn.step, turn.plan, _inputs(turn)) for t, turn in new.items()
+    }
     losses: dict[Trial, list[Tensor]] = {trial: [] for trial in turns}
     gathered: dict[Trial, list[Tensor]] = {}
     with _all_undisturbed(turns):
-        for _ in range(CHECKED_STEPS):
+        for _ in range(CHECKED_STEPS if new else 0):
             try:
                 taken = made(turns)
             except Exception as error:
@@ -206,10 +230,15 @@ def _check(made: Stack, turns: Turns) -> None:
             for trial, own in taken.items():
                 losses[trial] += own
             if not gathered:
-                gathered = {t: moments(_steps(t, turn).step) for t, turn in turns.items()}
-    for trial, turn in turns.items():
+                gathered = {t: moments(_steps(t, turn).step) for t, turn in new.items()}
+    refusals: dict[Trial, str] = {}
+    for trial, turn in new.items():
         found = Results(torch.stack(losses[trial]), gathered[trial])
-        _steps(trial, turn).compare(found, eager[trial])
+        try:
+            _steps(trial, turn).compare(found, eager[trial])
+        except CaptureError as error:
+            refusals[trial] = str(error)
+    return refusals
 
 
 @contextmanager
@@ -224,5 +253,5 @@ def _steps(trial: Trial, turn: Turn) -> CapturedSteps:
     return trial.captured[turn.pair]
 
 
-def _given(turn: Turn) -> tuple[int, Plan, list[Tensor]]:
-    return turn.step, turn.plan, [*turn.batches, *turn.latents]
+def _inputs(turn: Turn) -> list[Tensor]:
+    return [*turn.batches, *turn.latents]

@@ -167,11 +167,25 @@ def test_what_a_trial_raises_is_thrown_into_its_own_course(monkeypatch):
 
 def test_seeds_that_are_trained_together_wait_side_by_side():
     cells = [Cell(arm, seed, arm, "f", {}) for seed in range(3) for arm in ("baseline", "noise")]
-    assert [(cell.arm, cell.seed) for cell in lanes.side_by_side(cells, 2)] == [
-        *[("baseline", 0), ("baseline", 1), ("noise", 0), ("noise", 1)],
-        *[("baseline", 2), ("noise", 2)],
+
+    def groups(*rooms):
+        room_of = dict(zip(("baseline", "noise"), rooms, strict=True))
+        found = lanes.parties(cells, lambda cell: room_of[cell.arm])
+        return [[(cell.arm, cell.seed) for cell in group] for group in found]
+
+    assert groups(2, 2) == [
+        *[[("baseline", 0), ("baseline", 1)], [("noise", 0), ("noise", 1)]],
+        *[[("baseline", 2)], [("noise", 2)]],
     ]
-    assert lanes.side_by_side(cells, 1) == cells
+    assert groups(1, 1) == [[(cell.arm, cell.seed)] for cell in cells]
+    # As many as there are groups find work: the arms' own numbers count.
+    assert len(groups(1, 8)) == 4
+
+
+def test_seeds_of_one_row_are_trained_apart():
+    cells = [Cell("baseline", seed, "k", "f", {}) for seed in (1, 3, 5, 2)]
+    groups = lanes.parties(cells, lambda cell: 4)
+    assert [[cell.seed for cell in group] for group in groups] == [[1, 3, 2], [5]]
 
 
 def test_how_many_are_trained_at_once():
