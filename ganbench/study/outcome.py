@@ -1,5 +1,6 @@
 """How a run of a study went, and a trial that it gave up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ganbench.study.losses import lost_for_good
@@ -32,10 +33,35 @@ class Outcome:
     last: State | None = field(default=None, compare=False)
 
 
-def rescued(worker: int, cause: str, trial: RunningTrial, waits: bool) -> str:
-    """Return what the user is told of a worker that was lost over a trial."""
-    goes_on = "goes on from its last checkpoint" if waits else "had ended"
-    return f"worker {worker} was lost ({cause}); {trial.arm}, seed {trial.seed} {goes_on}"
+def rescued(
+    worker: int, cause: str, waiting: Sequence[RunningTrial], ended: Sequence[RunningTrial]
+) -> str:
+    """Return what the user is told of a worker that was lost over some trials.
+
+    Parameters
+    ----------
+    worker : int
+    cause : str
+    waiting, ended : sequence of RunningTrial
+        Those that another worker goes on with, and those that had ended.
+    """
+    told = []
+    if waiting:
+        own = "goes on from its last checkpoint"
+        told.append(
+            f"{_named(waiting)} {own if len(waiting) == 1 else 'go on from their last checkpoints'}"
+        )
+    if ended:
+        told.append(f"{_named(ended)} had ended")
+    return f"worker {worker} was lost ({cause}); {'; '.join(told)}"
+
+
+def _named(trials: Sequence[RunningTrial]) -> str:
+    arms = dict.fromkeys(trial.arm for trial in trials)
+    seeds = {arm: [str(trial.seed) for trial in trials if trial.arm == arm] for arm in arms}
+    return ", ".join(
+        f"{arm}, seed{'s' if len(own) > 1 else ''} {', '.join(own)}" for arm, own in seeds.items()
+    )
 
 
 def given_up(trial: RunningTrial, cause: str) -> Ended:

@@ -364,8 +364,7 @@ class _Supervisor:
         self.stirred = True
         if self._ending or worker.finished:
             return  # a trial that it left running waits again in the next run
-        for trial in worker.trials.values():
-            self._rescue(worker, trial)
+        self._rescue(worker)
         if not worker.trials:
             self.early_deaths += 1
             if self.early_deaths == TRIES:
@@ -375,15 +374,20 @@ class _Supervisor:
         if not self._ending:
             self.pool.start(worker.index)
 
-    def _rescue(self, worker: WorkerProcess, trial: RunningTrial) -> None:
-        """Let another worker go on with a dead one's trial, unless it killed too many."""
-        cause = worker.cause_of_death
-        fate = self.ledger.lose(trial.number, cause)
-        if fate != "failed":
+    def _rescue(self, worker: WorkerProcess) -> None:
+        """Let others go on with a dead worker's trials, unless they killed too many."""
+        cause, known = worker.cause_of_death, list(worker.trials.values())
+        fates = [self.ledger.lose(trial.number, cause) for trial in known]
+        waiting, ended, failed = (
+            [trial for trial, own in zip(known, fates, strict=True) if own == fate]
+            for fate in ("waits", "had ended", "failed")
+        )
+        for trial in (*waiting, *ended):
             self.progress.put_back(trial)
-            self.monitor.notice(rescued(worker.index, cause, trial, fate == "waits"))
-            return
-        self._end_trial(given_up(trial, cause), trial)
+        if waiting or ended:
+            self.monitor.notice(rescued(worker.index, cause, waiting, ended))
+        for trial in failed:
+            self._end_trial(given_up(trial, cause), trial)
 
     def _now(self) -> State:
         running = [trial for worker in self.pool.workers for trial in worker.trials.values()]

@@ -121,3 +121,12 @@ def test_a_step_of_the_order_does_not_wait_for_the_device():
         torch.cuda.set_sync_debug_mode("default")
     assert batches[-1].is_cuda
     assert batches[-1].shape == (300, 3, 8, 8)
+
+
+def test_all_that_are_of_one_data_set_share_its_copy_on_a_device():
+    data = Data("few", torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4), ("a",) * 4)
+    one, other, here = (Resident(data, where) for where in ("meta", "meta", "cpu"))
+    assert one.items is other.items
+    assert one.labels is other.labels
+    assert one.items.device.type == "meta"
+    assert here.items is data.items

@@ -8,7 +8,10 @@ from click.testing import CliRunner
 
 from ganbench.cli.main import cli
 from ganbench.config.model import Execution
-from ganbench.study import lanes
+from ganbench.study import lanes, worker
+from ganbench.study.bucket import FilesError
+from ganbench.study.definition import Definition
+from ganbench.study.ledger import Ledger
 from ganbench.study.records import Cell
 from ganbench.testing import tiny_config
 
@@ -201,3 +204,60 @@ def test_how_many_are_trained_at_once():
     assert room(8, together=3) == 3
     # One by one: what a search's trials come to decides which are wanted next.
     assert room(8, claim=SimpleNamespace(search="tuning"), together=3) == 1
+
+
+@pytest.fixture
+def gathering(tmp_path, monkeypatch):
+    """Have a worker take trials of one arm, four at once; give what it is at each time."""
+    config = tiny_config().model_copy(update={"execution": Execution(together=4)})
+    definition = Definition("study", ("baseline",), {}, tuple(range(12)))
+    ledger = Ledger(tmp_path, definition)
+    place = SimpleNamespace(
+        job=SimpleNamespace(configs={"k": config}, together=1),
+        ledger=ledger,
+        link=SimpleNamespace(send=lambda message: None),
+    )
+    at = []
+
+    def gather(seeds, lead):
+        ledger.queue([Cell("baseline", seed, "k", "f", {}) for seed in seeds])
+
+        def note(lanes, rows):
+            assert rows == 4
+            at.append([lane.claim.seed for lane in lanes])
+            for lane in lanes:
+                lead(ledger, lane.claim)
+
+        monkeypatch.setattr(worker, "lead", note)
+        made = worker._Worker(place)
+        while (first := ledger.claim()) is not None:
+            made._train(first)
+        return at
+
+    gather.ledger = ledger
+    return gather
+
+
+def test_a_worker_takes_one_trial_of_each_row(gathering):
+    def end(ledger, claim):
+        ledger.fail(claim.number, "failed", "that is all")
+
+    assert gathering([1, 3, 5, 2, 9], end) == [[1, 3, 2], [5], [9]]
+
+
+def test_a_trial_that_cost_two_workers_is_trained_alone(gathering):
+    def die(ledger, claim):
+        ledger.lose(claim.number, "killed")
+
+    # All are lost together twice; then each has a worker of its own to show if it was the one.
+    assert gathering([0, 1, 2], die) == [[0, 1, 2], [0, 1, 2], [0], [1], [2]]
+
+
+def test_where_files_cannot_be_written_all_trials_of_a_worker_wait_again(gathering):
+    def stop(ledger, claim):
+        raise FilesError("no room")
+
+    with pytest.raises(FilesError):
+        gathering([0, 1], stop)
+    waiting = [record for record in gathering.ledger.records() if record.state.name == "WAITING"]
+    assert {record.attributes["seed"] for record in waiting} == {0, 1}

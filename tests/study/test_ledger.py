@@ -264,3 +264,20 @@ def test_a_deleted_ledger_is_not_made_again_by_a_worker_of_it(tmp_path):
     with pytest.raises(LedgerError, match="was deleted or replaced"):
         orphan.claim()
     assert not archive.journal.exists()
+
+
+def test_a_trial_that_cost_two_workers_is_alone_with_the_third(tmp_path):
+    ledger = Ledger(tmp_path, TWO_ARMS)
+    ledger.queue(cells(TWO_ARMS, seeds=(0,))[:1])
+    first = ledger.claim()
+    assert ledger.lose(first.number, "killed") == "waits"
+    second = ledger.claim()
+    assert not first.alone
+    assert not second.alone
+    assert ledger.lose(second.number, "killed") == "waits"
+    third = ledger.claim()
+    assert third.alone
+    ledger.put_back(third.number)  # as by who presses Ctrl-C
+    fourth = ledger.claim()
+    assert fourth.alone
+    assert ledger.lose(fourth.number, "killed") == "failed"

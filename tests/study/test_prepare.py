@@ -7,9 +7,11 @@ from torch import nn
 from ganbench.config.model import Study
 from ganbench.data.load import load_data
 from ganbench.plugin import Architecture, Discriminator, GanbenchError, Host
-from ganbench.study.calibration import calibrate, estimate
+from ganbench.study.attempt import evaluation_steps
+from ganbench.study.calibration import START_SECONDS, Pace, calibrate, estimate
 from ganbench.study.design import expand
 from ganbench.study.prepare import check_arms, prepare
+from ganbench.study.records import Cell
 from ganbench.study.run_plan import RunPlan, cells_of
 
 
@@ -106,6 +108,19 @@ def test_calibration_names_the_arm_that_fails_and_measures_the_others(plan):
     assert set(found.paces) == set(keys.values()) - {failing}
     cells = cells_of(plan.study, prepared.arms, prepared.fingerprints)
     assert estimate(cells, found.paces, plan, prepared) > 0
+
+
+def test_trials_that_are_trained_at_once_take_as_long_as_all_their_rows(plan):
+    plan = plan(baseline={"architecture": "mlp", "steps": 100, "execution": {"together": 4}})
+    prepared = prepare(plan, quiet)
+    (arm,) = prepared.arms
+    cells = [Cell(arm.name, seed, arm.config.key(), "f", {}) for seed in range(6)]
+    evaluations = len(evaluation_steps(100, arm.config.evaluation.every))
+    paces = {arm.config.key(): Pace(step=1.0, evaluation=10.0)}
+    # Two workers: one trains four seeds in four rows, the other two in as many.
+    longest = 4 * 100 + 4 * evaluations * 10
+    assert estimate(cells, paces, plan, prepared) == START_SECONDS + longest
+    assert estimate(cells[:4], paces, plan, prepared) == START_SECONDS + longest
 
 
 def test_a_device_is_part_of_the_fingerprint(plan, monkeypatch):
