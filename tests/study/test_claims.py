@@ -150,7 +150,7 @@ def test_a_machine_that_dies_as_it_gives_a_trial_up_leaves_it_to_any_other(machi
     slow.queue(WANTED)
     claim = slow.claim()
     with monkeypatch.context() as patch:
-        patch.setattr("ganbench.study.ledger.next_trial", lambda trial: 1 / 0)
+        patch.setattr("ganbench.study.ledger.next_trial", lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             other.lose(claim.number, "killed")
     assert [cell.arm for cell in other.queue(WANTED)] == ["baseline"]
