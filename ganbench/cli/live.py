@@ -99,7 +99,11 @@ class LiveMonitor:
         table.add_column("steps/s", justify="right", no_wrap=True)
         table.add_column(self._primary, justify="right", no_wrap=True)
         table.add_column("state", no_wrap=True, width=18)
-        for trial in state.running:
+        # The heading, the whole study and the cursor want a line each, and one is for what is left.
+        room = max(1, self._console.height - 4)
+        fits = len(state.running) <= room + 1
+        shown = state.running if fits else state.running[:room]
+        for trial in shown:
             table.add_row(
                 Text(trial.arm),
                 str(trial.seed),
@@ -109,6 +113,8 @@ class LiveMonitor:
                 number(trial.figure),
                 _state(trial),
             )
+        if not fits:
+            table.add_row(Text(f"and {len(state.running) - room} more", style="dim"))
         if not state.running:
             waiting = "waiting for the workers" if state.share < 1 else "ending"
             table.add_row(Text(waiting, style="dim"))

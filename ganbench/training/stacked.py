@@ -144,14 +144,19 @@ def _one_by_one(function: Any, values: list[Any], stacks: list[bool], structure:
     places = tree_unflatten(list(range(len(values))), structure)
     arguments = [*places[0], *places[1].values()]
     count = max(len(places) for places in arguments if isinstance(places, list | tuple))
+    # Some take as a keyword what those over lists take by its place, such as a factor.
+    own = _overload(single)._schema.arguments
+    by_place = sum(not argument.kwarg_only for argument in own)
+    names = [argument.name for argument in own[by_place:]][: max(0, len(places[0]) - by_place)]
+    names += list(places[1])
     results = []
     for index in range(count):
         pick = [many[index] if isinstance(many, list | tuple) else many for many in arguments]
-        own = [values[place] for place in pick], [stacks[place] for place in pick]
-        names = list(places[1])
-        args, named = pick[: len(places[0])], pick[len(places[0]) :]
-        _, shape = tree_flatten((args, dict(zip(names, named, strict=True))))
-        results.append(_apply(single, own[0], own[1], shape))
+        by_name = dict(zip(names, pick[len(pick) - len(names) :], strict=True))
+        _, shape = tree_flatten((pick[: len(pick) - len(names)], by_name))
+        results.append(
+            _apply(single, [values[at] for at in pick], [stacks[at] for at in pick], shape)
+        )
     return None if function._schema.is_mutable else results
 
 

@@ -69,6 +69,19 @@ def test_the_live_view_fits_into_80_columns(screen):
     assert any("instance_noise, seed 3: diverged: not finite at step 412" in line for line in lines)
 
 
+def test_of_more_trials_than_a_screen_has_lines_some_are_counted(screen):
+    console, file = screen
+    monitor = LiveMonitor(console)
+    running = [replace(RUNNING[0], number=number, seed=number) for number in range(32)]
+    monitor.tick(replace(STATE, running=running))
+    monitor.close()
+    lines = lines_of(file)
+    drawn = lines[: next(n for n, line in enumerate(lines) if line.startswith("34 of 70")) + 1]
+    assert len(drawn) < console.height
+    assert sum(line.startswith("batch_norm") for line in drawn) == 20
+    assert any(line.startswith("and 12 more") for line in drawn)
+
+
 def test_a_trial_with_early_warnings_is_marked(screen):
     console, file = screen
     monitor = LiveMonitor(console)

@@ -6,7 +6,7 @@ from surface_trials import CPU, make
 from test_compiled import in_double, more_updates_later
 from torch.nn import functional
 
-from ganbench.config.model import Execution, Latent
+from ganbench.config.model import Execution, Latent, Optimizer, Optimizers
 from ganbench.plugin import Host
 from ganbench.testing import differing, tiny_config, tiny_data, weights
 from ganbench.training import Together, Trial, dump, load
@@ -327,3 +327,17 @@ def test_alone_they_take_the_steps_of_a_trial_that_is_always_alone():
         solo.advance(5)
         assert run.execution == {"backend": "eager"}
         assert differing(weights(run), weights(solo)) == []
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop"])
+def test_updates_of_each_optimizer_are_those_of_each_alone(optimizer):
+    settings = Optimizer(name=optimizer, lr=1e-3, momentum=0.9)
+    given = {"optimizers": Optimizers(generator=settings, discriminator=settings)}
+    ours = trials(in_double(), seeds=(7, 8), **given)
+    train(ours, 8)
+    for run, solo in zip(ours, alone(in_double(), seeds=(7, 8), **given), strict=True):
+        solo.advance(8)
+        assert run.execution == TAKEN
+        trained = weights(run)
+        for name, value in weights(solo).items():
+            torch.testing.assert_close(trained[name], value, rtol=1e-11, atol=1e-11)
