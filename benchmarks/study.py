@@ -3,7 +3,8 @@
 ``python benchmarks/study.py`` runs a study of three arms as ``ganbench run`` does it, with its
 start, evaluations, ledger and report, and then as many trainings of as many steps by the
 copied loop, which measures nothing. Both have the whole machine. From the study's own
-``results.json`` it tells where the time of the workers went.
+``results.json`` it tells where the time of the workers went; and once more of a study whose trials
+are ten times as long, since what a study costs besides hardly depends on that.
 """
 
 import argparse
@@ -37,6 +38,7 @@ evaluation: {{every: {every}}}
 seeds: {seeds}
 """
 ARMS = 3
+LONGER = 10
 NETWORK = Network("digits", "dcgan-upsample", {"width": 16}, (1, 8, 8))
 
 
@@ -64,6 +66,21 @@ def one_after_another(steps: int, trials: int, device: str, start_method: str) -
     return time.perf_counter() - began
 
 
+def shares(wall: float, results: dict[str, Any]) -> str:
+    """Return a sentence on where the time of a study's workers went."""
+    workers = results["environment"]["workers"]
+    training = sum(trial["training_seconds"] for trial in results["trials"])
+    measuring = sum(trial["evaluation_seconds"] for trial in results["trials"])
+    rest = wall * workers - training - measuring
+    return (
+        f"Of the {workers} workers' time, {wall:.0f} s each, {training / wall / workers:.1%} went "
+        f"into training, {measuring / wall / workers:.1%} into evaluations "
+        f"({measuring / training:.1%} of training), and {rest / wall / workers:.1%} into starting, "
+        f"the reference, the ledger and the report, and waiting for the other worker's last trial: "
+        f"{rest / workers:.1f} s of wall time."
+    )
+
+
 def main() -> None:
     """Time both, and print where the study's time went."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -83,22 +100,17 @@ def main() -> None:
         method = multiprocessing.get_start_method()
         turn = process.submit(one_after_another, options.steps, trials, options.device, method)
         reference = turn.result()
-    workers = results["environment"]["workers"]
-    training = sum(trial["training_seconds"] for trial in results["trials"])
-    measuring = sum(trial["evaluation_seconds"] for trial in results["trials"])
-    rest = wall * workers - training - measuring
     rows = [
         ("ganbench run", f"{wall:.1f}", f"{trials * 3600 / wall:,.0f}", f"{reference / wall:.1f}×"),
         ("copied loop", f"{reference:.1f}", f"{trials * 3600 / reference:,.0f}", "1.0×"),
     ]
     body = table(("", "wall time, s", "trials an hour", "ratio"), rows)
-    body += (
-        f"\n\n{trials} trials of {options.steps} steps. Of the {workers} workers' time, "
-        f"{training / wall / workers:.0%} went into training, {measuring / wall / workers:.0%} "
-        f"into evaluations ({measuring / training:.1%} of training), and "
-        f"{rest / wall / workers:.0%} into starting, the reference, the ledger and the report: "
-        f"{rest / workers:.1f} s of wall time."
-    )
+    body += f"\n\n{trials} trials of {options.steps} steps. {shares(wall, results)}"
+    print(body, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        steps = LONGER * options.steps
+        wall, results = study(Path(folder), steps, options.seeds, options.device)
+    body += f"\n\nAs many trials of {steps:,} steps. {shares(wall, results)}"
     print(body)
     if options.write:
         write(f"study {options.device}", body, options.device)
