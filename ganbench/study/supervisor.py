@@ -1,6 +1,6 @@
 """Runs a study: prepares, hands out, watches the workers, keeps the ledger in order."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -195,9 +195,9 @@ class _Supervisor:
         others = self.agendas.of(self.arms, self.fingerprints, read)
         wanted = SearchingAgenda(self.searches, others).wanted(records)
         wanted = self._applicable(wanted, failed)
-        open_cells = [cell for cell in wanted if cell.address not in failed]
         # Those that are trained together wait side by side.
-        cells = [cell for party in parties(open_cells, self.job.room_of) for cell in party]
+        groups = parties((one for one in wanted if one.address not in failed), self.job.room_of)
+        cells = [cell for group in groups for cell in group]
         window = WINDOW + 2 * self.plan.workers * self.job.room
         missing = self.ledger.queue(cells, window, orphans, records)
         self.progress.count_in(wanted, missing, failed)
@@ -376,17 +376,15 @@ class _Supervisor:
 
     def _rescue(self, worker: WorkerProcess) -> None:
         """Let others go on with a dead worker's trials, unless they killed too many."""
-        cause, known = worker.cause_of_death, list(worker.trials.values())
-        fates = [self.ledger.lose(trial.number, cause) for trial in known]
-        waiting, ended, failed = (
-            [trial for trial, own in zip(known, fates, strict=True) if own == fate]
-            for fate in ("waits", "had ended", "failed")
-        )
-        for trial in (*waiting, *ended):
+        cause, fates = worker.cause_of_death, defaultdict[str, list[RunningTrial]](list)
+        for trial in worker.trials.values():
+            fates[self.ledger.lose(trial.number, cause)].append(trial)
+        saved = fates["waits"], fates["had ended"]
+        for trial in (*saved[0], *saved[1]):
             self.progress.put_back(trial)
-        if waiting or ended:
-            self.monitor.notice(rescued(worker.index, cause, waiting, ended))
-        for trial in failed:
+        if any(saved):
+            self.monitor.notice(rescued(worker.index, cause, *saved))
+        for trial in fates["failed"]:
             self._end_trial(given_up(trial, cause), trial)
 
     def _now(self) -> State:
