@@ -56,7 +56,7 @@ class CapturedSteps:
         In which the eager step computes, and so how close to it to expect this one.
     backend : Backend
     schedule : callable (step) -> None
-        What the tricks do before a step.
+        What the tricks do before a step, of this pair.
     steps : int
         Of the trial: what is scheduled may differ between the first and the last.
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -113,10 +114,12 @@ class Trial:
         elif config.execution.company() > 1:
             self._make_capturable(AsTraced())
         self._schedules = [
-            (trick, hook, buffers)
+            [
+                (trick, hook, buffers)
+                for trick in self.tricks
+                for hook, buffers in collect([trick], built.buffers, "before_step")
+            ]
             for built in self.pairs
-            for trick in self.tricks
-            for hook, buffers in collect([trick], built.buffers, "before_step")
         ]
         self._evaluating = Evaluating(
             self.pairs,
@@ -147,8 +150,8 @@ class Trial:
     def _make_capturable(self, backend: Backend) -> None:
         precision = self._arithmetic.precision
         self.captured = [
-            CapturedSteps(pair_step, precision, backend, self._schedule, self.steps)
-            for pair_step in self._steps
+            CapturedSteps(pair_step, precision, backend, partial(self._schedule, pair), self.steps)
+            for pair, pair_step in enumerate(self._steps)
         ]
 
     def order_of_batches(self, repeat: int) -> Order:
@@ -206,7 +209,8 @@ class Trial:
 
     def turns(self, step: int) -> Iterator[Turn]:
         """Give what each pair's updates in a step take, the losses of the one before kept."""
-        self._schedule(step)
+        for pair in range(len(self.pairs)):
+            self._schedule(pair, step)
         batches = [self._batch(0)]
         for index, (built, pair_step) in enumerate(zip(self.pairs, self._steps, strict=True)):
             # Drawn whether or not they are used, so that a half left out in this step shifts
@@ -345,8 +349,8 @@ class Trial:
             for role in built.halves
         }
 
-    def _schedule(self, step: int) -> None:
-        for trick, hook, buffers in self._schedules:
+    def _schedule(self, pair: int, step: int) -> None:
+        for trick, hook, buffers in self._schedules[pair]:
             hook(step, buffers)
             if not self._warm:
                 note(trick.name, "before_step", (step,), None)

@@ -194,3 +194,17 @@ def test_a_step_without_updates_is_no_graph():
     ours = trial(idle, recorder=Replays())
     ours.advance(4)
     assert ours.update_log.sum() == 4
+
+
+def test_a_schedule_that_goes_on_from_its_last_value_goes_on_in_every_pair():
+    falling = make(
+        "falling",
+        make_buffers=lambda self, ctx: {"factor": torch.ones(())},
+        before_step=lambda self, step, buf: buf["factor"].mul_(0.5),
+        transform_images=lambda self, x, is_real, buf: x * buf["factor"],
+    )
+    ours = trial(falling, recorder=Replays(), architecture="lapgan")
+    ours.advance(3)
+    assert ours.execution == {"backend": "graphed"}
+    found = [built.buffers["falling"].tensors["factor"].item() for built in ours.pairs]
+    assert found == [0.5**3] * len(ours.pairs)
