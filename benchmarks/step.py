@@ -5,7 +5,8 @@ interleaved rounds, and prints medians and ratios, one line a network. The copie
 whole machine to itself, with PyTorch's own choice of threads and two more processes that load
 the data; ours has one thread on a CPU, as in a study, which runs one such process a core: the
 column ``machine`` is that. ``arranged`` takes D's images in G's half, as the copied
-loop does, and sets the options that change a step by rounding alone; ``bf16`` has bfloat16 besides.
+loop does, and sets the options that change a step by rounding alone; ``machine, compiled`` and
+``bf16`` do so too.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from candidates import BATCH, NETWORKS, SIX_TRICKS, Network, copied, ours
 from page import add_options, expect_place, table, write
 from racing import Candidate, race
 
-ARRANGED = {"channels_last": True, "merge_upsampling": True}
+ARRANGED = {"channels_last": True, "merge_upsampling": True, "join_batches": True}
 """What changes a float32 step by rounding alone; G's half besides takes the images of D's, as the
 copied loop's does."""
 BF16 = {**ARRANGED, "amp": "bf16"}
@@ -26,6 +27,7 @@ HEAD = (
     "ganbench",
     "machine",
     "machine, arranged",
+    "machine, compiled",
     "machine, bf16",
     "compiled",
     "bf16",
@@ -39,12 +41,14 @@ def candidates(network: Network, device: str, wanted: set[str]) -> list[Candidat
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     compiled = {"backend": "compiled"}
     arranged: tuple[Any, ...] = (network, {}, ARRANGED, device, True)
+    both: tuple[Any, ...] = (network, {}, {**ARRANGED, **compiled}, device, True)
     bf16: tuple[Any, ...] = (network, {}, BF16, device, True)
     found = [
         Candidate("copied loop", copied, (network, device), threads=None),
         Candidate("ganbench", ours, (network, {}, {}, device)),
         Candidate("machine", ours, (network, {}, {}, device), processes=cores or 1),
         Candidate("machine, arranged", ours, arranged, processes=cores or 1),
+        Candidate("machine, compiled", ours, both, processes=cores or 1),
         Candidate("machine, bf16", ours, bf16, processes=cores or 1),
         Candidate("compiled", ours, (network, {}, compiled, device)),
         Candidate("bf16", ours, bf16),
@@ -95,8 +99,9 @@ def main() -> None:
                 f"{BATCH}, medians of {options.rounds} interleaved rounds of "
                 f"{options.seconds:g} s. `machine` counts the steps of one process a core "
                 f"together. `arranged`: with `latent.reuse`, as the copied loop has it, "
-                f"`channels_last` and `merge_upsampling`; `bf16` has them too. –: not compiled, "
-                f"since five steps were not the eager ones closely enough."
+                f"`channels_last`, `merge_upsampling` and `join_batches`; `machine, compiled` and "
+                f"`bf16` have them too. –: not compiled, since five steps were not the eager ones "
+                f"closely enough."
             )
             body = f"{note}\n\n{table(HEAD, rows)}"
             write(f"step {options.device}", body, options.device)

@@ -132,6 +132,8 @@ eager on a CPU, and measured on CUDA."""
     """Keep images and convolutions' weights with their channels innermost."""
     merge_upsampling: bool = False
     """Compute nearest-neighbour doubling and the 3×3 convolution behind it as one."""
+    join_batches: bool = False
+    """Have D judge real and fake images as one batch, where it judges each by itself."""
     tf32: bool = True
     """On CUDA: products of float32 numbers in TensorFloat-32."""
     together: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
@@ -148,7 +150,7 @@ eager on a CPU, and measured on CUDA."""
 
     def key_content(self) -> dict[str, Any]:
         """Return what enters a configuration's key."""
-        younger = ("channels_last", "merge_upsampling", "tf32", "together")
+        younger = ("channels_last", "merge_upsampling", "join_batches", "tf32", "together")
         return _key_content(self, younger)
 
 

@@ -13,6 +13,7 @@ from ganbench.training.culprit import explained
 from ganbench.training.errors import HookResultError, NotApplicableError
 from ganbench.training.halves import DiscriminatorUpdate, GeneratorUpdate
 from ganbench.training.hooks import overrides
+from ganbench.training.joining import judges_each_alone
 from ganbench.training.networks import BuiltPair
 from ganbench.training.streams import Streams
 from ganbench.training.tracing import is_traced, note
@@ -61,6 +62,9 @@ class PairStep:
         Entered around the forward passes.
     reuse : bool
         Let G's half take the latents and images of D's half, where it can.
+    join : bool
+        Have D judge the real and the fake images of its half as one batch, where that is known to
+        change nothing but rounding.
 
     Attributes
     ----------
@@ -78,12 +82,20 @@ class PairStep:
         streams: Streams,
         autocast: Callable[[], AbstractContextManager[Any]],
         reuse: bool = False,
+        join: bool = False,
     ) -> None:
         self.pair, self._reuse = built.pair, reuse
         judge = built.pair.discriminator
         with_features = getattr(judge, "forward_with_features", self._no_features)
         self.parts = Parts(
-            built, tuple(tricks), objective, optimizers, streams, autocast, with_features
+            built,
+            tuple(tricks),
+            objective,
+            optimizers,
+            streams,
+            autocast,
+            with_features,
+            join=join and judges_each_alone(judge),
         )
         self.begun: set[Half] = set()
         self._plans = [

@@ -102,6 +102,7 @@ class Trial:
                 self.streams,
                 self._arithmetic.autocast,
                 config.latent.reuse,
+                config.execution.join_batches,
             )
             for built, optimizers in zip(self.pairs, self.optimizers, strict=True)
         ]

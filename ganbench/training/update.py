@@ -73,6 +73,8 @@ class Parts:
         Entered around the forward passes.
     judge_with_features : callable
         D, showing its features; it raises where D cannot.
+    join : bool
+        Have D judge the real and the fake images as one batch.
     handed : dict of int to (Tensor, Tensor)
         The latents and images of D's updates, by their number in a step, that an update of G is
         still to take over.
@@ -85,6 +87,7 @@ class Parts:
     streams: Streams
     autocast: Callable[[], AbstractContextManager[Any]]
     judge_with_features: Callable[..., tuple[Tensor, Features]]
+    join: bool = False
     handed: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     @property
@@ -226,11 +229,14 @@ class Update:
         self, judge: Judge, real: Tensor, fake: Tensor, part: Part = "own"
     ) -> tuple[Tensor, Tensor]:
         """Return the logits of D's real and fake inputs: two batches, unless a trick mixes."""
-        if not self._judge_batches[part]:
-            return judge(real), judge(fake)
-        ((hook, buffers),) = self._judge_batches[part]
-        logits: tuple[Tensor, Tensor] = hook(judge, real, fake, buffers)
-        return logits
+        if self._judge_batches[part]:
+            ((hook, buffers),) = self._judge_batches[part]
+            logits: tuple[Tensor, Tensor] = hook(judge, real, fake, buffers)
+            return logits
+        if self.parts.join and real.shape == fake.shape:
+            real_logits, fake_logits = judge(torch.cat([real, fake])).chunk(2)
+            return real_logits, fake_logits
+        return judge(real), judge(fake)
 
     def discriminate(self, condition: Tensor | None) -> Discriminate:
         """Return D behind the chain of input transforms."""
