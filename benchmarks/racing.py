@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ganbench.study.compute import THREAD_VARIABLES
+from ganbench.study.environment import THREAD_VARIABLES
 
 Runner = Callable[[int], None]
 """Takes a number of steps, and returns when they are done."""

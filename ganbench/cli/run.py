@@ -61,6 +61,10 @@ def command(
     the current folder.
     """
     # Late, so that --help needs neither torch nor optuna.
+    from ganbench.study.forks import foresee
+
+    if not (dry_run or trace_hooks or profile):
+        foresee(given["device"])
     from ganbench.cli.session import Options, make_plan, run
 
     wanted = Options(**given)

@@ -37,6 +37,9 @@ def command(storage: str | None, **given: Any) -> None:
             "postgresql+psycopg://USER@HOST/DATABASE, or the variable GANBENCH_STORAGE"
         )
     # Late, so that --help needs neither torch nor optuna.
+    from ganbench.study.forks import foresee
+
+    foresee(given["device"])
     from ganbench.cli.session import Options, join, make_plan
 
     sys.exit(join(make_plan(Options(storage=storage, joining=True, **given))))

@@ -5,19 +5,13 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from ganbench.plugin import GanbenchError
+from ganbench.study.environment import worker_environment
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 KEPT_BYTES = 2**28
 """How large a block may be, and how much may lie free, before it goes back to the system."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -77,14 +71,6 @@ def choose_devices(wanted: str) -> tuple[str, ...]:
 def default_workers(devices: tuple[str, ...]) -> int:
     """Return one worker a GPU, or one a core on a CPU: measured to be the fastest there."""
     return usable_cores() if devices == ("cpu",) else len(devices)
-
-
-def worker_environment(device: str) -> Mapping[str, str]:
-    """Return what must be in a worker's environment before it imports torch."""
-    if device == "cpu":
-        return dict.fromkeys(THREAD_VARIABLES, "1")
-    # cuBLAS is deterministic only with a workspace of a fixed size.
-    return {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
 
 def keep_memory() -> bool:

@@ -1,20 +1,43 @@
 """The process that workers on a CPU are forks of: it has imported what they need, and no more."""
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from ganbench.study.compute import worker_environment
+from ganbench.study.environment import environment_of_workers
 
-PRELOADED = ["ganbench.study.worker", "ganbench.evaluation.evaluator", "torch._dynamo"]
+PRELOADED = [
+    "ganbench.study.leaving",
+    "ganbench.study.worker",
+    "ganbench.evaluation.evaluator",
+    "torch._dynamo",
+]
 """What takes a worker seconds to import; the last is what PyTorch's optimizers begin with."""
+DRIVERS = ("/dev/nvidiactl", "/dev/kfd")
+"""Where there is one of these, ``auto`` is a GPU."""
 
 
 def can_fork(device: str) -> bool:
     """Say whether workers of a device are forks; CUDA's cannot be."""
     return device == "cpu" and sys.platform == "linux"
+
+
+def foresee(device: str) -> None:
+    """Start the process before this one imports PyTorch, if workers may well be its forks.
+
+    Both then import at the same time. Whoever knows better later leaves it alone.
+
+    Parameters
+    ----------
+    device : str
+        What ``--device`` says.
+    """
+    has_gpu = any(Path(driver).exists() for driver in DRIVERS)
+    likely = device == "cpu" or (device == "auto" and not has_gpu)
+    if likely and can_fork("cpu") and "torch" not in sys.modules:
+        serve()
 
 
 def serve() -> None:
@@ -24,22 +47,6 @@ def serve() -> None:
     with environment_of_workers("cpu"), interrupts_ignored():
         forkserver.set_forkserver_preload(PRELOADED)
         forkserver.ensure_running()
-
-
-@contextmanager
-def environment_of_workers(device: str) -> Iterator[None]:
-    """Add to the environment that a process started inside inherits."""
-    values = worker_environment(device)
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

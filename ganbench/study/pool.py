@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from ganbench.study import worker
-from ganbench.study.compute import worker_environment
-from ganbench.study.forks import can_fork, environment_of_workers, interrupts_ignored, serve
+from ganbench.study.environment import environment_of_workers, worker_environment
+from ganbench.study.forks import can_fork, interrupts_ignored, serve
 from ganbench.study.messages import Job, Look, Message, Stop
 from ganbench.study.monitor import RunningTrial
 

@@ -12,6 +12,7 @@ Technical details: counts become grey levels by v · 255 / 16, rounded, so 16 is
 Larger sizes are interpolated bilinearly: they show no more detail than the 8×8 original.
 """
 
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,16 @@ def to_grey(counts: np.ndarray) -> np.ndarray:
     return np.rint(counts * (255 / LEVELS)).astype(np.uint8)
 
 
+def _table() -> Path:
+    """Return the file that ``sklearn.datasets.load_digits`` reads, importing nothing.
+
+    To import scikit-learn takes a second, in the command and in each worker.
+    """
+    return Path(
+        str(distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz"))
+    )
+
+
 class Digits(Dataset):
     """1,797 real handwritten digits of 8×8, embedded in scikit-learn: no download."""
 
@@ -49,14 +60,13 @@ class Digits(Dataset):
 
     def load(self, root: Path, progress: Progress) -> Data:
         """Return the digits; neither ``root`` nor a network is needed."""
-        from sklearn.datasets import load_digits  # costs a second: only when it is used
-
-        digits = load_digits()
-        images = torch.from_numpy(to_grey(digits.images)).unsqueeze(1)
+        table = np.loadtxt(_table(), delimiter=",", dtype=np.int64)
+        counts, labels = table[:, :-1], table[:, -1]
+        images = torch.from_numpy(to_grey(counts)).view(-1, 1, NATIVE_SIZE, NATIVE_SIZE)
         return Data(
             name=self.name,
             items=resize(images, self.parameters.size),
-            labels=torch.from_numpy(digits.target.astype(np.int64)),
-            classes=tuple(str(digit) for digit in digits.target_names),
+            labels=torch.from_numpy(labels.copy()),
+            classes=tuple(str(digit) for digit in range(10)),
             notes=resize_note(NATIVE_SIZE, self.parameters.size),
         )

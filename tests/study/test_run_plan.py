@@ -4,8 +4,9 @@ import pytest
 
 from ganbench.config.model import Study
 from ganbench.plugin import GanbenchError, Host
-from ganbench.study.compute import choose_devices, default_workers, worker_environment
+from ganbench.study.compute import choose_devices, default_workers
 from ganbench.study.design import expand
+from ganbench.study.environment import worker_environment
 from ganbench.study.run_plan import cells_of, definition_of, fingerprint, trick_notes
 from ganbench.study.workplace import check_plugins
 
