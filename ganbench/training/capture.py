@@ -27,6 +27,8 @@ _IN_PLACE = frozenset(
         *("cauchy_", "log_normal_"),
     }
 )
+STATISTICS = ("running_mean", "running_var")
+"""The arguments of BatchNorm that its operators change in training, whether or not they say so."""
 
 
 class CaptureError(Exception):
@@ -268,11 +270,16 @@ def _lifted(
 def written(node: fx.Node) -> Iterator[fx.Node]:
     """Give the nodes of a graph whose tensors an operation changes in place."""
     schema = getattr(node.target, "_schema", None)
-    if node.op != "call_function" or schema is None or not schema.is_mutable:
+    if node.op != "call_function" or schema is None:
         return
-    for argument, given in zip(schema.arguments, node.args, strict=False):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            many = given if isinstance(given, list | tuple) else [given]
+    given = {
+        argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)
+    }
+    for argument in schema.arguments:
+        says_so = argument.alias_info is not None and argument.alias_info.is_write
+        if says_so or (argument.name in STATISTICS and given.get("training")):
+            value = given.get(argument.name)
+            many = value if isinstance(value, list | tuple) else [value]
             yield from (one for one in many if isinstance(one, fx.Node))
 
 

@@ -3,7 +3,8 @@
 The weights, states and buffers of the trials lie stacked in one tensor each, and so do their
 inputs and draws. An operation of the graph then becomes one over the stack: itself where it works
 element by element, PyTorch's own batching rule (``torch.vmap``) elsewhere, which turns K products
-of matrices into one batched product and K convolutions into one with K groups.
+of matrices into one batched product and K convolutions into one with K groups. BatchNorm has a
+rule of its own.
 """
 
 import operator
@@ -20,6 +21,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ganbench.training.capture import CaptureError, short, written
+from ganbench.training.folding import FOLDED, folded
 
 _LISTS = "aten::_foreach_"
 """Begins the names of operations over lists of tensors, one by one."""
@@ -100,6 +102,8 @@ def _apply(function: Any, values: list[Any], stacks: list[bool], structure: Any)
     if _is_plain(function, values, stacks):
         args, kwargs = tree_unflatten(values, structure)
         return function(*args, **kwargs)
+    if _overload(function)._schema.name in FOLDED:
+        return folded(function, values, stacks, structure)
     places = [place for place, value in enumerate(values) if isinstance(value, Tensor)]
     lacking: list[bool] = []
 

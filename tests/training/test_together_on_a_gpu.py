@@ -36,10 +36,9 @@ def in_double():
 def trials(*classes, seeds=(7, 8, 9), tricks=None, together=ROWS, architecture="mlp", **changes):
     backend = "graphed" if together > 1 else "eager"
     execution = Execution(backend=backend, together=together, tf32=False)
+    changes = {"execution": execution, **changes}
     settings = {**(tricks or {}), **{cls.name: {} for cls in classes}}
-    config = tiny_config(settings, architecture, steps=40).model_copy(
-        update={"execution": execution, **changes}
-    )
+    config = tiny_config(settings, architecture, steps=40).model_copy(update=changes)
     host = Host(classes=list(classes))
     return [Trial(config, seed, tiny_data(), host, DEVICE) for seed in seeds]
 
@@ -81,6 +80,16 @@ def test_in_float64_recorded_stacks_take_the_eager_steps_of_each_alone(architect
         assert run.execution == TAKEN
         expect_alike(run, solo)
         torch.testing.assert_close(run.loss_log, solo.loss_log, rtol=1e-5, atol=1e-6)
+
+
+def test_bfloat16_with_batch_norm_is_recorded_for_all():
+    execution = Execution(backend="graphed", together=ROWS, amp="bf16", tf32=False)
+    settings = {"architecture": "dcgan-transpose", "execution": execution}
+    groups = [trials(seeds=seeds, **settings) for seeds in ((7, 8, 9), (7,))]
+    for runs in groups:
+        train(runs, 12)
+        assert [run.execution for run in runs] == [TAKEN] * len(runs)
+    assert differing(weights(groups[0][0]), weights(groups[1][0])) == []
 
 
 def test_draws_buffers_and_averages_are_each_trials_own():
