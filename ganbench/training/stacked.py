@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ganbench.training.capture import CaptureError, short, written
 from ganbench.training.folding import FOLDED, folded
+from ganbench.training.memory import copyable
 
 _LISTS = "aten::_foreach_"
 """Begins the names of operations over lists of tensors, one by one."""
@@ -70,10 +71,8 @@ class _Stacking(fx.Interpreter):
         super().__init__(graph)
         places = [node for node in graph.graph.nodes if node.op == "placeholder"]
         self._is_stacked: dict[fx.Node, bool] = dict(zip(places, is_stacked, strict=True))
-        # A stack may lie in memory so that only a copy has the shape of a view; nobody sees the
-        # difference where nothing but arguments is written to.
-        changed = [one for node in graph.graph.nodes for one in written(node)]
-        self._may_copy = all(one.op == "placeholder" for one in changed)
+        # A stack may lie in memory so that only a copy has the shape of a view.
+        self._copyable = copyable(graph.graph)
 
     def run_node(self, n: fx.Node) -> Any:
         """Run a node: alone where none of its inputs is stacked."""
@@ -90,7 +89,7 @@ class _Stacking(fx.Interpreter):
         values = [self.env[leaf] if _is_node(leaf) else leaf for leaf in leaves]
         stacks = [_is_node(leaf) and self._is_stacked[leaf] for leaf in leaves]
         target: Any = n.target
-        if target is torch.ops.aten.view.default and self._may_copy:
+        if n in self._copyable:
             target = torch.ops.aten.reshape.default
         if target._schema.name.startswith(_LISTS):
             return _one_by_one(target, values, stacks, structure)
