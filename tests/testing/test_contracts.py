@@ -4,6 +4,7 @@ import inspect
 import re
 
 import pytest
+import torch
 
 from ganbench.plugin import Architecture, Host, Inspection, Objective, Trick
 from ganbench.testing import (
@@ -14,7 +15,9 @@ from ganbench.testing import (
     TrickContract,
     tiny_config,
 )
+from ganbench.testing.bitwise import other_streams_are_undisturbed
 from ganbench.testing.kinds import CONTRACTS
+from ganbench.testing.result import ContractError
 
 TESTS = {
     "trick": TrickContract,
@@ -82,3 +85,24 @@ def test_sizes_are_small_where_an_architecture_has_them_and_can_be_chosen():
     chosen = tiny_config(architecture="mlp", architecture_parameters={"layers": 1})
     assert chosen.architecture.parameters == {"layers": 1}
     assert tiny_config(architecture="of_a_test").architecture.parameters == {}
+
+
+@pytest.mark.parametrize("hook", ["before_step", "plan_updates"])
+def test_draws_between_the_steps_are_the_tricks_own_too(hook):
+    def drawing(generator_of):
+        def draw(self, step, *rest):
+            rest[-1]["shift"].normal_(generator=generator_of(rest[-1]))
+            return rest[0]
+
+        members = {
+            "name": "shifting",
+            "neutral": Trick.Parameters(),
+            "make_buffers": lambda self, ctx: {"shift": torch.zeros(())},
+            hook: draw,
+        }
+        made = type("Shifting", (Trick,), members)
+        return type("Case", (TrickCase,), {"trick": made})()
+
+    other_streams_are_undisturbed(drawing(lambda buf: buf.generator))
+    with pytest.raises(ContractError, match=r"global stream at test_contracts.py:\d+ \(normal_\)"):
+        other_streams_are_undisturbed(drawing(lambda buf: None))
