@@ -7,9 +7,10 @@ where they are, and inputs and draws, which are made outside as ever, are copied
 their own before each launch. See "CUDA Graphs" in PyTorch's notes on CUDA semantics.
 """
 
+import gc
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, Protocol
 
@@ -196,8 +197,12 @@ def _recorded(function: Callable[[], Tensor], stream: torch.cuda.Stream) -> Call
     recording, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
     cause: Exception | None = None
     try:
-        with torch.cuda.graph(
-            recording, pool=pool, stream=stream, capture_error_mode="thread_local"
+        with (
+            torch.cuda.stream(torch.cuda.current_stream()),  # some versions leave the other one
+            _keeping_garbage(),
+            torch.cuda.graph(
+                recording, pool=pool, stream=stream, capture_error_mode="thread_local"
+            ),
         ):
             try:
                 output = function()
@@ -213,6 +218,18 @@ def _recorded(function: Callable[[], Tensor], stream: torch.cuda.Stream) -> Call
         return output
 
     return replay
+
+
+@contextmanager
+def _keeping_garbage() -> Iterator[None]:
+    """Collect no garbage inside: a graph among it cannot be destroyed during a recording."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _mend(pool: Any) -> None:

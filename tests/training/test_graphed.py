@@ -4,7 +4,10 @@ There is no CUDA graph without a GPU. Here a recorder stands in for it that repl
 on the tensors that were there when it recorded, into one and the same result.
 """
 
+import gc
 import re
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +18,7 @@ from torch.nn import functional
 from ganbench.config.model import Execution, Optimizer, Optimizers
 from ganbench.plugin import Host
 from ganbench.testing import differing, tiny_config, tiny_data, weights
-from ganbench.training import Trial, dump, load
+from ganbench.training import Trial, dump, graphed, load
 from ganbench.training.graphed import Graphed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -187,6 +190,31 @@ def test_on_a_cpu_graphed_is_eager_and_says_why():
         "reason": "graphs that are recorded need a cuda device, and this is a cpu one",
     }
     assert torch.equal(eager.loss_log, ours.loss_log)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_garbage_is_collected_during_a_recording(monkeypatch, fails):
+    # Another trial's graph may be among it, and destroying that one ends the recording.
+    stand_in = SimpleNamespace(
+        CUDAGraph=object,
+        graph_pool_handle=lambda: (0, 1),
+        current_stream=lambda: None,
+        stream=nullcontext,
+        graph=lambda *arguments, **settings: nullcontext(),
+    )
+    monkeypatch.setattr(graphed.torch, "cuda", stand_in)
+    monkeypatch.setattr(graphed, "_mend", lambda pool: None)
+    collects = []
+
+    def function():
+        collects.append(gc.isenabled())
+        if fails:
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no") if fails else nullcontext():
+        graphed._recorded(function, None)
+    assert collects == [False]
+    assert gc.isenabled()
 
 
 def test_a_step_without_updates_is_no_graph():

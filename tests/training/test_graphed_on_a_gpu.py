@@ -143,6 +143,7 @@ def test_a_recording_that_fails_leaves_a_device_that_works():
     assert failing.execution["backend"] == "eager"
     assert failing.execution["reason"].startswith("the recording failed: ")
     torch.testing.assert_close(failing.loss_log, eager.loss_log, rtol=1e-3, atol=1e-4)
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()
     # The common stream draws, memory is taken and given back, and the next recording succeeds.
     assert torch.rand(8, device=CUDA).isfinite().all()
     torch.empty(2**24, device=CUDA).fill_(1)
