@@ -21,7 +21,7 @@ from ganbench.study.ledger import Ledger
 from ganbench.study.monitor import Monitor
 from ganbench.study.prepare import Prepared
 from ganbench.study.run_plan import AUTO, TOGETHER, RunPlan, definition_of, fingerprint
-from ganbench.training import Company, Trial, row_of
+from ganbench.training import Company, Trial, first_of_each_row
 
 MEASURED_ON = ("cuda",)
 """Kinds of devices on which it is not known beforehand."""
@@ -167,11 +167,10 @@ def _companies(
     companies: dict[Way, Company] = {}
     refused: list[str] = []
     for backend, count in candidates:
-        own = {row_of(seed, count): seed for seed in reversed(seeds)}  # the first of each row
         try:
             trials = [
                 Trial(longer, seed, prepared.data, plan.host, device, backend)
-                for seed in sorted(own.values())
+                for seed in first_of_each_row(seeds, count)
             ]
             companies[backend, count] = Company(trials, count)
             companies[backend, count].advance(WARM_STEPS)

@@ -1,7 +1,7 @@
 """How long a study will take, measured on this machine in a few seconds."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from ganbench.study.lanes import parties
 from ganbench.study.prepare import Prepared
 from ganbench.study.records import Cell
 from ganbench.study.run_plan import AUTO, TOGETHER, RunPlan
-from ganbench.training import Company, NonFiniteError, Trial
+from ganbench.training import Company, NonFiniteError, Trial, first_of_each_row
 
 SECONDS_AN_ARM = 0.4
 START_SECONDS = 6.0
@@ -28,7 +28,7 @@ class Pace:
     Attributes
     ----------
     step, evaluation : float
-        Seconds: of a step, a trial's share where several are trained at once.
+        Seconds: of a step, a row's share where several trials are taken at once.
     """
 
     step: float
@@ -74,11 +74,13 @@ def calibrate(plan: RunPlan, prepared: Prepared, progress: Progress) -> Calibrat
         progress("measuring the speed", done, len(configs))
         try:
             auto = prepared.instrument.get(AUTO, "eager")
-            seed = plan.study.all_seeds[0]
-            trial = Trial(config, seed, prepared.data, plan.host, device, auto)
             rows = config.execution.company(prepared.instrument.get(TOGETHER, 1))
-            step = _seconds_a_step(trial, rows)
-            paces[key] = Pace(step, _seconds_an_evaluation(trial, prepared))
+            trials = [
+                Trial(config, seed, prepared.data, plan.host, device, auto)
+                for seed in first_of_each_row(plan.study.all_seeds, rows)
+            ]
+            step = _seconds_a_step(trials, rows)
+            paces[key] = Pace(step, _seconds_an_evaluation(trials[0], prepared))
         except Exception as error:
             # A plugin's: what a run would record as this arm's failure.
             failures[key] = failure(error)
@@ -115,18 +117,22 @@ def estimate(
     return START_SECONDS + max((sum(costs) + more) / workers, *costs, 0.0)
 
 
-def _seconds_a_step(trial: Trial, rows: int) -> float:
-    """Return what a step takes of each trial, where so many are trained at once."""
-    company = Company([trial], rows)
+def _seconds_a_step(trials: Sequence[Trial], rows: int) -> float:
+    """Return a row's share of what a step of all takes, where so many may be trained at once."""
+    first, company = trials[0], Company(trials, rows)
     company.advance(2)  # allocates, warms up, and puts the rows together
-    before, count, began = trial.seconds, 0, time.monotonic()
-    while time.monotonic() - began < SECONDS_AN_ARM and trial.step < trial.steps:
-        step = trial.step
+    before, count, began = _seconds(trials), 0, time.monotonic()
+    while time.monotonic() - began < SECONDS_AN_ARM and first.step < first.steps:
+        step = first.step
         company.advance(max(1, count))
-        count += trial.step - step
-        if trial.diverged_at is not None:
+        count += first.step - step
+        if any(trial.diverged_at is not None for trial in trials):
             break
-    return ((trial.seconds - before) / count if count else trial.seconds) / rows
+    return ((_seconds(trials) - before) / count if count else _seconds(trials)) / rows
+
+
+def _seconds(trials: Iterable[Trial]) -> float:
+    return sum(trial.seconds for trial in trials)
 
 
 def _seconds_an_evaluation(trial: Trial, prepared: Prepared) -> float:

@@ -9,7 +9,7 @@ from ganbench.training.errors import (
 )
 from ganbench.training.kept import KeptGenerator, dump_generator, read_generator
 from ganbench.training.looking import trained_discriminator
-from ganbench.training.together import Company, Together, row_of
+from ganbench.training.together import Company, Together, first_of_each_row, row_of
 from ganbench.training.tracing import Call, traced
 from ganbench.training.trial import Trial
 from ganbench.training.watching import watch
@@ -26,6 +26,7 @@ __all__ = [
     "Trial",
     "dump",
     "dump_generator",
+    "first_of_each_row",
     "load",
     "read_generator",
     "row_of",

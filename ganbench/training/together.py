@@ -28,6 +28,14 @@ def row_of(seed: int, rows: int) -> int:
     return seed % rows
 
 
+def first_of_each_row(seeds: Sequence[int], rows: int) -> list[int]:
+    """Return the seeds of trials that may be trained at once: of each row the first given."""
+    firsts: dict[int, int] = {}
+    for seed in seeds:
+        firsts.setdefault(row_of(seed, rows), seed)
+    return sorted(firsts.values())
+
+
 class Together:
     """Some trials of one configuration, at one step.
 

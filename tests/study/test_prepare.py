@@ -123,6 +123,31 @@ def test_trials_that_are_trained_at_once_take_as_long_as_all_their_rows(plan):
     assert estimate(cells[:4], paces, plan, prepared) == START_SECONDS + longest
 
 
+@pytest.mark.parametrize(("seeds", "firsts"), [([4, 8, 1, 5, 2], [1, 2, 4]), ([3], [3])])
+def test_the_speed_of_a_group_is_measured_with_a_trial_in_each_of_its_rows(
+    plan, monkeypatch, seeds, firsts
+):
+    class Eager:
+        """What could not be stacked: each trial takes its own second a step."""
+
+        def __init__(self, trials, rows):
+            self.trials = trials
+            assert [trial.seed for trial in trials] == firsts
+            assert rows == 4
+
+        def advance(self, count):
+            for trial in self.trials:
+                steps = trial.begin(count)
+                trial.step += len(steps)
+                trial.seconds += len(steps)
+
+    monkeypatch.setattr("ganbench.study.calibration.Company", Eager)
+    baseline = {"architecture": "mlp", "steps": 20, "execution": {"together": 4}}
+    plan = plan(seeds=seeds, baseline=baseline)
+    (pace,) = calibrate(plan, prepare(plan, quiet), quiet).paces.values()
+    assert pace.step == len(firsts) / 4
+
+
 def test_a_device_is_part_of_the_fingerprint(plan, monkeypatch):
     plan = plan()
     here = prepare(plan, quiet).fingerprints
