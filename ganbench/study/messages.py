@@ -9,6 +9,7 @@ from ganbench.config.model import Component, Evaluation, TrialConfig
 from ganbench.study.definition import Definition
 from ganbench.study.places import Place
 from ganbench.study.records import Cell
+from ganbench.study.run_plan import TOGETHER
 from ganbench.study.search import Rules
 from ganbench.study.storage import Address
 
@@ -62,7 +63,7 @@ class Job:
     @property
     def together(self) -> int:
         """What ``execution.together: auto`` is."""
-        return int(self.instrument.get("together", 1))
+        return int(self.instrument.get(TOGETHER, 1))
 
     @property
     def room(self) -> int:
