@@ -15,7 +15,7 @@ from ganbench.training.graphed import Graphed
 class AsTraced:
     """A back end: graphs as they were traced, operation by operation."""
 
-    name = "eager"
+    name, keeps_fused = "eager", False
 
     def refuse(self, device: torch.device) -> None:
         """Refuse no device."""

@@ -118,6 +118,7 @@ def capture(
     parts: Sequence[Callable[[Sequence[Tensor]], Tensor]],
     inputs: Sequence[Tensor],
     state: Iterable[Tensor],
+    keep_fused: bool = False,
 ) -> Captured:
     """Run a step once, in earnest, and return it as a graph.
 
@@ -129,6 +130,8 @@ def capture(
         What is new in each step.
     state : iterable of Tensor
         What the step is known to hold on to. What else it turns out to touch is added.
+    keep_fused : bool
+        Leave the step of a fused optimizer the one operation that it is.
 
     Raises
     ------
@@ -138,7 +141,7 @@ def capture(
         not in ``state``, which nobody would save.
     """
     state = list({id(tensor): tensor for tensor in state}.values())
-    lifting = _Lifting()
+    lifting = _Lifting({} if keep_fused else DECOMPOSED)
 
     def step(*tensors: Tensor) -> tuple[Tensor, ...]:
         results = []
@@ -166,10 +169,11 @@ def capture(
 
 
 class _Lifting(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Takes draws out of a trace, and fused optimizers apart."""
+    """Takes draws out of a trace, and some operations apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, apart: Mapping[Any, Callable[..., None]]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._apart = apart
         self.draws: list[list[tuple[Draw, Tensor]]] = []
 
     def __torch_dispatch__(
@@ -180,8 +184,8 @@ class _Lifting(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         settings = dict(kwargs or {})
-        if func in DECOMPOSED:
-            return DECOMPOSED[func](*args, **settings)
+        if func in self._apart:
+            return self._apart[func](*args, **settings)
         if torch.Tag.nondeterministic_seeded in func.tags:
             return self._draw(func, args, settings)
         return func(*args, **settings)

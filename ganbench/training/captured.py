@@ -20,6 +20,8 @@ class Backend(Protocol):
 
     name: str
     """What a study file calls it, and a report the steps that it computes."""
+    keeps_fused: bool
+    """Whether it wants a fused optimizer as it is, and not in plain operations."""
 
     def refuse(self, device: torch.device) -> None:
         """Refuse a trial by its device, before anything is captured.
@@ -138,7 +140,9 @@ class CapturedSteps:
         self._decided[plan] = refusal or self.name
         self.seconds += seconds
 
-    def captured(self, number: int, plan: Plan, inputs: list[Tensor]) -> Graph:
+    def captured(
+        self, number: int, plan: Plan, inputs: list[Tensor], keep_fused: bool = False
+    ) -> Graph:
         """Return a step as a graph, nothing being changed by it.
 
         Parameters
@@ -148,6 +152,8 @@ class CapturedSteps:
         plan : Plan
         inputs : list of Tensor
             The batches of its updates, then their latents.
+        keep_fused : bool
+            See ``capture``.
 
         Raises
         ------
@@ -163,7 +169,7 @@ class CapturedSteps:
             changed = [name for name, value in plain(parts).items() if value != before.get(name)]
         if changed:
             raise CaptureError(f"a step changes {changed[0]}, which is no tensor")
-        captured = self._capture(number, plan, inputs)
+        captured = self._capture(number, plan, inputs, keep_fused)
         # One tensor may be two inputs, as the batch that both halves see.
         halved = {id(tensor): 0.5 * tensor for tensor in inputs}
         others = [halved[id(tensor)] for tensor in inputs]
@@ -178,7 +184,7 @@ class CapturedSteps:
     def _prepare(self, number: int, plan: Plan, inputs: list[Tensor]) -> Graph:
         parts = self.step.parts
         self.backend.refuse(parts.streams.device)
-        graph = self.captured(number, plan, inputs)
+        graph = self.captured(number, plan, inputs, self.backend.keeps_fused)
         captured = graph.captured
         with undisturbed(parts), torch.no_grad():
             graph.function = self.backend.prepare(captured, graph.arguments(number, inputs))
@@ -186,11 +192,11 @@ class CapturedSteps:
             self._check(graph, number, inputs)
         return graph
 
-    def _capture(self, number: int, plan: Plan, inputs: list[Tensor]) -> Captured:
+    def _capture(self, number: int, plan: Plan, inputs: list[Tensor], keep_fused: bool) -> Captured:
         parts = self.step.parts
         with undisturbed(parts):
             updates = [self._part(number, plan, index) for index in range(len(plan))]
-            return capture(updates, inputs, held(parts))
+            return capture(updates, inputs, held(parts), keep_fused)
 
     def _trail(self, number: int, at: int, plan: Plan, inputs: list[Tensor]) -> Trail:
         """Return what a step does where the tricks have scheduled what is due at step ``at``."""

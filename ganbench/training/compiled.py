@@ -36,7 +36,7 @@ class Compiled:
     compiler : callable (graph, arguments) -> callable
     """
 
-    name = "compiled"
+    name, keeps_fused = "compiled", False
 
     def __init__(self, compiler: Compiler = inductor) -> None:
         self._compiler = compiler

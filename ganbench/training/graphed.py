@@ -67,7 +67,7 @@ class Graphed:
     recorder : Recorder, optional
     """
 
-    name = "graphed"
+    name, keeps_fused = "graphed", True  # or a few kernels would be hundreds
 
     def __init__(self, recorder: Recorder | None = None) -> None:
         self._recorder = recorder or CudaRecorder()

@@ -69,6 +69,23 @@ def test_in_float64_thirty_steps_are_the_eager_ones(architecture, optimizer):
         torch.testing.assert_close(trained[name], value, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_a_fused_optimizer_is_recorded_as_the_one_operation_that_it_is(optimizer):
+    class Looking(Graphed):
+        def prepare(self, captured, arguments):
+            self.targets = [str(node.target) for node in captured.graph.graph.nodes]
+            return super().prepare(captured, arguments)
+
+    settings = Optimizer(name=optimizer, lr=1e-3)
+    ours = trial(optimizers=Optimizers(generator=settings, discriminator=settings))
+    looking = Looking(Replays())
+    ours.capture_with(looking)
+    ours.advance(3)
+    assert ours.execution == {"backend": "graphed"}
+    # Taken apart it would be a dozen kernels for each parameter.
+    assert looking.targets.count(f"aten._fused_{optimizer}_.default") == 2
+
+
 def test_recording_and_checking_disturb_nothing():
     tricks = {"instance_noise": {"start": 0.2}, "experience_replay": {}}
     eager = trial(more_updates_later(), tricks=tricks)
