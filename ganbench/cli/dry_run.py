@@ -35,6 +35,7 @@ from ganbench.study.records import Cell, Record, complete_identities, read_recor
 from ganbench.study.run_plan import RunPlan, cells_of
 from ganbench.study.sequential import schedule_of
 from ganbench.study.storage import close_storage, open_storage
+from ganbench.study.wishes import notes_on_execution
 
 LEAST_ROOM = 20
 """Columns of an arm's name."""
@@ -79,6 +80,8 @@ def show_plan(plan: RunPlan, replace: bool = False) -> None:
     if plan.origins["question"] == DEFAULT:
         click.echo(QUESTION_NOTE)
     console.print(_table(prepared, cells, missing, calibration.failures, most, console))
+    for note in notes_on_execution(plan, prepared.arms):
+        click.echo(f"note: {note}")
     others = notice_of_others(records, missing, provenance(plan.devices[0]))
     if others is not None:
         click.echo(f"note: {others}")

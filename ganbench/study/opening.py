@@ -14,6 +14,7 @@ from ganbench.study.progress import Progress
 from ganbench.study.run_plan import RunPlan
 from ganbench.study.searches import Searches
 from ganbench.study.sequential import schedule_of
+from ganbench.study.wishes import notes_on_execution
 
 
 def prepared_for(plan: RunPlan, archive: Archive, monitor: Monitor) -> Prepared:
@@ -29,6 +30,8 @@ def prepared_for(plan: RunPlan, archive: Archive, monitor: Monitor) -> Prepared:
         prepared = prepare_together(plan, files, monitor.preparing)
     for note in prepared.data.notes:
         monitor.notice(f"{prepared.data.name}: {note}")
+    for note in notes_on_execution(plan, prepared.arms):
+        monitor.notice(note)
     return settle_auto(plan, prepared, archive, monitor, measure_backends)
 
 
