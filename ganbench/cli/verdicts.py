@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganbench.cli.words import folded
+from ganbench.report.ways import cost_notes
 from ganbench.report.words import (
     NOTHING,
     SYMBOLS,
@@ -42,6 +43,9 @@ def print_verdicts(results: StudyResults, console: Console) -> None:
         lambda names: _arms(rows, names, results, console),
         console,
     )
+    if console.width >= ROOMY:
+        for note in cost_notes(results):
+            console.print(note, soft_wrap=True, markup=False)
     if results.leaves_out:
         console.print(
             "Compared with the full arm: one that hurts is without something that helps.",

@@ -1,7 +1,6 @@
 """What a report says, before it is a page or a Markdown file."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -29,9 +28,11 @@ from ganbench.report.svg import Figure
 from ganbench.report.table import Table
 from ganbench.report.timeline import timeline_panels
 from ganbench.report.tuning import TuningSection, tuning_section
+from ganbench.report.ways import cost_notes, how_steps_were_taken, mixed_costs
 from ganbench.report.words import (
     NOTHING,
     VerdictRow,
+    cost_words,
     count,
     duration,
     interval,
@@ -92,6 +93,7 @@ class Content:
     inside: tuple[Inside, ...]
     inside_seed: str
     cost: Table
+    cost_notes: tuple[str, ...]
     wall: str
     troubles: Table | None
     sections: tuple[Section, ...]
@@ -174,6 +176,7 @@ def content_of(
         inside=inside_sections(part),
         inside_seed=str(typical_seed(part)),
         cost=_cost(results, detail),
+        cost_notes=cost_notes(results),
         wall=duration(results.wall_seconds),
         troubles=_troubles(results),
         sections=tuple(sections),
@@ -267,7 +270,7 @@ def _figure_notes(results: StudyResults) -> tuple[tuple[str, str], ...]:
 
 
 def _cost(results: StudyResults, comparisons: Sequence[Comparison]) -> Table:
-    rows = []
+    rows, mixed = [], mixed_costs(results)
     for item in comparisons:
         complete = [t for t in results.of_arm(item.arm).values() if t.outcome == "complete"]
         if not complete or item.seconds_per_step is None:
@@ -276,7 +279,7 @@ def _cost(results: StudyResults, comparisons: Sequence[Comparison]) -> Table:
             (
                 item.arm,
                 duration(item.seconds_per_step),
-                NOTHING if item.cost is None else f"×{item.cost:.2f}",
+                cost_words(item.cost, item.arm in mixed),
                 duration(median(trial.training_seconds for trial in complete)),
                 duration(median(trial.evaluation_seconds for trial in complete)),
             )
@@ -303,27 +306,6 @@ def _makeup(results: StudyResults) -> Table | None:
     hooks_head = "Hooks in use, tricks in the order they ran"
     head = ("Arm", hooks_head, "Trained parameters", "Weights scored", "Steps")
     return Table(head, tuple(rows), len(head)) if rows else None
-
-
-def how_steps_were_taken(executions: Sequence[Mapping[str, str] | None]) -> str:
-    """Return how the trials of an arm were computed: alike, or how many in which way.
-
-    Parameters
-    ----------
-    executions : sequence of mapping or None
-        A trial's ``backend``, and ``reason`` where that was not as wished; None for a trial
-        that tells nothing, of a version that had no choice.
-    """
-    told = []
-    for execution in executions:
-        backend, reason = "eager", None
-        if execution is not None:
-            backend, reason = execution["backend"], execution.get("reason")
-        told.append(backend if reason is None else f"{backend} ({reason})")
-    ways = Counter(told)
-    if len(ways) == 1:
-        return told[0]
-    return "; ".join(f"{count} of {len(told)} {way}" for way, count in ways.most_common())
 
 
 def _troubles(results: StudyResults) -> Table | None:

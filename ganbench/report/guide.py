@@ -152,7 +152,9 @@ def glossary(results: StudyResults, primary: str) -> tuple[tuple[str, str], ...]
         (
             "Cost",
             f"Training time of a step against {reference}'s at the same seed; median over seeds, "
-            "evaluations excluded.",
+            "evaluations excluded, and so is what preparing the steps took. An asterisk: the two "
+            "were not taken in the same way, though the arm asks for no other, and the ratio "
+            "counts that too.",
         ),
         (
             "Best, mean (exploratory)",

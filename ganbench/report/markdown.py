@@ -64,7 +64,8 @@ def to_markdown(content: Content, pictures: str) -> str:
         parts.append(escape(content.strength))
     parts += ["## Verdicts", escape(content.baseline), escape(content.measured)]
     parts += [f"> **Warning.** {escape(warning)}." for warning in content.warnings]
-    parts += [_verdicts(content), *_reasons(content)]
+    parts += [_verdicts(content), *(escape(note) for note in content.cost_notes)]
+    parts += _reasons(content)
     parts += [content.left_out] if content.left_out else []
     if content.more is not None:
         parts += [
@@ -88,7 +89,8 @@ def to_markdown(content: Content, pictures: str) -> str:
     parts += _inside(content, pictures)
     parts += _own(content, pictures)
     parts += _collapse(content, pictures)
-    parts += ["## Cost", _table(content.cost), f"The whole study took {content.wall} of wall time."]
+    parts += ["## Cost", _table(content.cost), *(escape(note) for note in content.cost_notes)]
+    parts += [f"The whole study took {content.wall} of wall time."]
     parts.append("## Failed, diverged and skipped")
     parts.append(_table(content.troubles) if content.troubles else "None.")
     for title, text in content.sections:

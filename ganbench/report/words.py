@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf, isinf, log10
 
+from ganbench.report.ways import MARK, mixed_costs
 from ganbench.study.comparison import Comparison, Effect, Rate
 from ganbench.study.reasons import AGREED
 from ganbench.study.results import StudyResults
@@ -47,7 +48,7 @@ class VerdictRow:
     collapsed, diverged : str
         Count of trials, of those that ended.
     cost : str
-        Time a step as a ratio to the baseline's.
+        Time a step as a ratio to the baseline's; marked where the two were taken in other ways.
     seeds : str
         Pairs that the verdict rests on, or the baseline's complete trials.
     is_reference : bool
@@ -76,10 +77,11 @@ def verdict_rows(
     results: StudyResults, comparisons: Sequence[Comparison] | None = None
 ) -> tuple[VerdictRow, ...]:
     """Return the verdict table, the baseline first."""
-    return tuple(_row(item) for item in (comparisons or compare(results)))
+    mixed = mixed_costs(results)
+    return tuple(_row(item, item.arm in mixed) for item in (comparisons or compare(results)))
 
 
-def _row(item: Comparison) -> VerdictRow:
+def _row(item: Comparison, is_mixed: bool) -> VerdictRow:
     effect = item.effect
     pairs = len(effect.differences) if effect else item.outcomes["complete"]
     return VerdictRow(
@@ -96,7 +98,7 @@ def _row(item: Comparison) -> VerdictRow:
         final=mean_and_deviation(item.mean, item.deviation),
         collapsed=rate(item.collapsed),
         diverged=rate(item.diverged),
-        cost=NOTHING if item.cost is None else f"×{item.cost:.2f}",
+        cost=cost_words(item.cost, is_mixed),
         seeds=str(pairs),
         is_reference=item.is_reference,
     )
@@ -202,6 +204,11 @@ def mean_and_deviation(mean: float | None, deviation: float | None) -> str:
         return number(mean)
     digits = min(max(1 - floor(log10(deviation)), 0), 4)
     return f"{mean:,.{digits}f}\u00a0±\u00a0{deviation:,.{digits}f}"
+
+
+def cost_words(cost: float | None, is_mixed: bool) -> str:
+    """Return a cost as ``×1.20``; ``×1.20*`` where it counts another way of taking steps too."""
+    return NOTHING if cost is None else f"×{cost:.2f}{MARK if is_mixed else ''}"
 
 
 def rate(share: Rate) -> str:

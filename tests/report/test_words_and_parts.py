@@ -10,7 +10,6 @@ from PIL import Image
 from synthetic_study import build_study
 
 from ganbench.report.answer import answer
-from ganbench.report.content import how_steps_were_taken
 from ganbench.report.forest import ForestRow, Scale, forest_plot
 from ganbench.report.listing import flattened, study_lines
 from ganbench.report.markdown import escape
@@ -314,19 +313,3 @@ def test_the_count_of_seeds_beyond_the_axis_stands_below_dots_and_interval(tmp_p
     (label,) = re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>3 seeds beyond</text>', plot.body)
     dots = [float(y) for y in re.findall(r'<circle[^>]* cy="([\d.]+)"', plot.body)]
     assert float(label) > max(dots) + 20
-
-
-@pytest.mark.parametrize(
-    ("executions", "told"),
-    [
-        ([None, {"backend": "eager"}], "eager"),
-        ([{"backend": "compiled"}] * 3, "compiled"),
-        (
-            [{"backend": "compiled"}, {"backend": "eager", "reason": "not compiled: odd"}] * 2
-            + [{"backend": "compiled"}],
-            "3 of 5 compiled; 2 of 5 eager (not compiled: odd)",
-        ),
-    ],
-)
-def test_how_steps_were_taken_is_told(executions, told):
-    assert how_steps_were_taken(executions) == told
