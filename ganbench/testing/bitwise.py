@@ -11,7 +11,7 @@ from ganbench.testing.case import PluginCase, TrickCase, Witness, variant
 from ganbench.testing.differences import attributes_that_differ, some
 from ganbench.testing.result import ContractError, NothingToCheckError
 from ganbench.testing.tiny import STEPS, differing, weights
-from ganbench.testing.watch import Watch
+from ganbench.testing.watch import SelectionWatch, Watch
 from ganbench.training import Trial, dump, load
 from ganbench.training.compiled import Compiled
 
@@ -114,18 +114,24 @@ def _as_it_is(graph: Callable[..., Any], arguments: object) -> Callable[..., Any
 
 
 def is_a_fixed_step(case: TrickCase) -> None:
-    """Watch the step hooks for ``.item()`` and branches on data; capture the step as a graph."""
+    """Watch the step hooks for looks at values and selections; capture the step as a graph."""
     if not case.trick.capturable:
         raise NothingToCheckError("it declares capturable = False, so its steps run eagerly")
     trial = case.make(case.parameters)
-    watch = Watch(case.trick)
-    with watch:
+    watch, selections = Watch(case.trick), SelectionWatch(case.trick)
+    with watch, selections:
         trial.advance(2)
     if watch.looks:
         raise ContractError(
             f"a step hook looks at a value at {some(watch.looks)}",
             "Keep it a tensor (`torch.where` in place of `if`; what depends on the step goes into "
             "a buffer in `before_step`), or declare `capturable = False`.",
+        )
+    if selections.found:
+        raise ContractError(
+            f"a step hook {some(selections.found)}, so that a shape depends on values",
+            "Compute all and choose: `torch.where(mask, one, other)`, or multiply by the mask "
+            "(`x[mask] = 0.0` keeps its shape, and may stay); or declare `capturable = False`.",
         )
     trial = case.make(case.parameters)
     trial.capture_with(Compiled(_as_it_is))

@@ -1,4 +1,4 @@
-"""What a plugin's code asks of PyTorch while it trains: draws, and looks at values."""
+"""What a plugin's code asks of PyTorch while it trains: draws, looks at values, selections."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -8,9 +8,11 @@ from typing import Any
 
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganbench.plugin import Trick
 from ganbench.training.hooks import STEP_HOOKS
+from ganbench.training.shapes import shape_by_values
 
 DRAWS = frozenset(
     {
@@ -23,11 +25,11 @@ DRAWS = frozenset(
 """Functions of torch that draw, from the global stream unless they are given another."""
 LOOKS = frozenset(
     {
-        *("item", "tolist", "numpy", "nonzero", "unique"),
+        *("item", "tolist", "numpy"),
         *("__bool__", "__float__", "__int__", "__index__", "__complex__"),
     }
 )
-"""Functions of torch whose result depends on a value in its type or its shape."""
+"""Functions of torch that hand a value to Python."""
 HOST_HOOKS = frozenset({"before_step", "plan_updates"})
 """Hooks that are called outside of what is compiled."""
 
@@ -82,15 +84,57 @@ class Watch(TorchFunctionMode):
                 return
 
     def _note_look(self, name: str) -> None:
-        place: FrameType | None = None
-        for frame in _callers():
-            if place is None and frame.f_code.co_filename == self._file:
-                place = frame
-            if isinstance(frame.f_locals.get("self"), self._trick):
-                hook = frame.f_code.co_name
-                if place is not None and hook in STEP_HOOKS and hook not in HOST_HOOKS:
-                    _add(self.looks, place, name)
-                    return
+        place = _in_step_hook(self._trick, self._file)
+        if place is not None:
+            _add(self.looks, place, name)
+
+
+class SelectionWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes, while it is entered, where a trick's step hooks make shapes that depend on values.
+
+    Parameters
+    ----------
+    trick : type of Trick
+
+    Attributes
+    ----------
+    found : list of str
+        Each place once, with what is done there: ``selects with a mask at my_trick.py:12``.
+    """
+
+    def __init__(self, trick: type[Trick]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._trick, self._file = trick, inspect.getsourcefile(trick)
+        self.found: list[str] = []
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        settings = kwargs or {}
+        selects = shape_by_values(func, args, settings)
+        place = None if selects is None else _in_step_hook(self._trick, self._file)
+        if place is not None:
+            text = f"{selects} at {_told(place)}"
+            if text not in self.found:
+                self.found.append(text)
+        return func(*args, **settings)
+
+
+def _in_step_hook(trick: type[Trick], file: str | None) -> FrameType | None:
+    """Return where a trick's file is at present, if one of its step hooks is running."""
+    place: FrameType | None = None
+    for frame in _callers():
+        if place is None and frame.f_code.co_filename == file:
+            place = frame
+        if isinstance(frame.f_locals.get("self"), trick):
+            hook = frame.f_code.co_name
+            if place is not None and hook in STEP_HOOKS and hook not in HOST_HOOKS:
+                return place
+    return None
 
 
 def _callers() -> list[FrameType]:
@@ -105,6 +149,10 @@ def _callers() -> list[FrameType]:
 
 
 def _add(places: list[str], frame: FrameType, name: str) -> None:
-    text = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} ({name})"
+    text = f"{_told(frame)} ({name})"
     if text not in places:
         places.append(text)
+
+
+def _told(frame: FrameType) -> str:
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

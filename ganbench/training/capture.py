@@ -19,6 +19,7 @@ from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, make
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganbench.training.fused import DECOMPOSED
+from ganbench.training.shapes import shape_by_values
 
 _LIKE = frozenset({"rand_like", "randn_like", "randint_like"})
 _IN_PLACE = frozenset(
@@ -137,8 +138,8 @@ def capture(
     ------
     CaptureError
         If the step fails under the tracer: most often since an operation depends on a value,
-        such as ``.item()``, or draws in a way that does. Or if it writes to a tensor that is
-        not in ``state``, which nobody would save.
+        such as ``.item()``, or a shape does, or it draws in a way that does. Or if it writes to
+        a tensor that is not in ``state``, which nobody would save.
     """
     state = list({id(tensor): tensor for tensor in state}.values())
     lifting = _Lifting({} if keep_fused else DECOMPOSED)
@@ -188,6 +189,10 @@ class _Lifting(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._apart[func](*args, **settings)
         if torch.Tag.nondeterministic_seeded in func.tags:
             return self._draw(func, args, settings)
+        selects = shape_by_values(func, args, settings)
+        if selects is not None:
+            instead = "; use torch.where" if "mask" in selects else ""
+            raise CaptureError(f"a step {selects}, so that a shape depends on values{instead}")
         return func(*args, **settings)
 
     def _draw(self, func: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:

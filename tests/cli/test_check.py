@@ -168,6 +168,26 @@ def test_a_schedule_in_a_number_of_pythons_is_no_fixed_step(folder):
     assert "goes into a buffer of `make_buffers`" in text
 
 
+def test_a_selection_by_a_mask_is_told_with_its_line(folder):
+    selects = (
+        "    def make_buffers(self, ctx):\n"
+        "        return {'running': torch.zeros(())}\n"
+        "    def transform_discriminator_input(self, x, is_real, buf):\n"
+        "        buf['running'].lerp_(x.detach().std(), 0.1)\n"
+        "        noise = torch.randn(x.shape, generator=buf.generator)\n"
+        "        big, jittered = x > buf['running'], x.clone()\n"
+        "        jittered[big] = x[big] + self.parameters.amount * noise[big]\n"
+        "        return jittered\n"
+    )
+    (folder / "mine.py").write_text(HEAD + selects)
+    code, output = check("mine.py")
+    assert code == 1
+    line = (HEAD + selects).splitlines().index(selects.splitlines()[6]) + 1
+    text = squeezed(output.partition("✗ static steps")[2])
+    assert f"seen a step hook selects with a mask at mine.py:{line}, so that a shape" in text
+    assert "torch.where(mask, one, other)" in text
+
+
 def test_every_clause_has_a_trick_that_breaks_it():
     assert list(BROKEN) == [clause.name for clause in CONTRACTS["trick"]]
 

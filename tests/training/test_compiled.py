@@ -212,7 +212,46 @@ def writes_elsewhere(self, x, is_real, buf):
     return x
 
 
+def steps_by_mask(self, x, is_real, buf):
+    big = x > 0.3
+    jittered = x.clone()
+    jittered[big] = x[big] + 0.1
+    return jittered
+
+
+def sets_a_mean_by_mask(self, x, is_real, buf):
+    return torch.index_put(x, (x > 0.3,), x.mean())  # its gradient is selected by the mask
+
+
+def picks_what_is_positive(self, x, is_real, buf):
+    return x + x[x > 0].mean()  # as many in an input that is halved
+
+
+def selects(self, x, is_real, buf):
+    return x + torch.masked_select(x, x > 0.3).mean()
+
+
+def asks_where(self, x, is_real, buf):
+    return x * (1 + torch.where(x > 0.3)[0].float().mean())
+
+
+def counts_kinds(self, x, is_real, buf):
+    return x * len(torch.unique(x > 0.3))
+
+
+def repeats(self, x, is_real, buf):
+    return x + x.repeat_interleave(1 + (x[:, 0, 0, 0] > 0.3).long(), 0).mean()
+
+
+MASKED = "a step selects with a mask, so that a shape depends on values; use torch.where"
 ODD = [
+    (steps_by_mask, MASKED),
+    (sets_a_mean_by_mask, MASKED),
+    (picks_what_is_positive, MASKED),
+    (selects, MASKED),
+    (asks_where, MASKED),
+    (counts_kinds, "a step calls unique, so that a shape depends on values$"),
+    (repeats, "a step calls repeat_interleave, so that a shape depends on values$"),
     (looks, "value"),
     (leaves_torch, ""),
     (counts, "a step changes odd's calls, which is no tensor"),
@@ -242,6 +281,27 @@ def test_what_a_graph_would_get_wrong_is_taken_eagerly_and_told(uncompiled, meth
     assert re.search(reason, ours.execution["reason"])
     assert len(ours.execution["reason"]) < 200
     assert torch.equal(eager.loss_log, ours.loss_log)
+
+
+def zeroes_by_mask(self, x, is_real, buf):
+    dropped = x.clone()
+    dropped[x > 0.3] = 0.0
+    dropped[x[:, 0, 0, 0] < 0] = torch.full((), 0.5)
+    return dropped
+
+
+def repeats_so_many(self, x, is_real, buf):
+    return x.repeat_interleave(torch.ones(len(x), dtype=torch.long), 0, output_size=len(x))
+
+
+@quiet
+@pytest.mark.parametrize("method", [zeroes_by_mask, repeats_so_many])
+def test_masks_and_counts_that_keep_the_shape_are_captured(uncompiled, method):
+    eager, ours = trial(odd(method), execution=Execution()), trial(odd(method))
+    eager.advance(4)
+    ours.advance(4)
+    assert ours.execution == {"backend": "compiled"}
+    torch.testing.assert_close(ours.loss_log, eager.loss_log, rtol=1e-4, atol=1e-5)
 
 
 @quiet
