@@ -256,6 +256,8 @@ def _conclude(plan: RunPlan, outcome: Outcome, results: StudyResults, console: C
         click.echo(words.QUICK_NOTE)
     for line in words.trouble_lines(results):
         click.echo(line)
+    if (eager := words.eager_line(results)) is not None:
+        click.echo(eager)
     if outcome.stopped:
         click.echo(f"given up: {outcome.stopped}")
     if done < len(results.trials):

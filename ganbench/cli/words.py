@@ -100,6 +100,36 @@ def trouble_lines(results: StudyResults) -> list[str]:
     return lines
 
 
+def eager_line(results: StudyResults) -> str | None:
+    """Return which arms were not computed as ``execution`` asks; None if all were.
+
+    An arm is one of them if a trial of it is, be it in some of its steps only.
+    """
+    told = {
+        arm.name: [
+            trial.details["execution"]
+            for trial in results.of_arm(arm.name).values()
+            if trial.details is not None and "execution" in trial.details
+        ]
+        for arm in results.arms
+    }
+    trained = {name: executions for name, executions in told.items() if executions}
+    unmet = {
+        name: executions
+        for name, executions in trained.items()
+        if any("reason" in execution for execution in executions)
+    }
+    if not unmet:
+        return None
+    whole = all(one["backend"] == "eager" for executions in unmet.values() for one in executions)
+    verb = "was" if len(unmet) == 1 else "were"
+    return (
+        f"{len(unmet)} of {count(len(trained), 'arm')} {verb} trained eagerly"
+        f"{'' if whole else ', at least in part'}, not as execution asks: {', '.join(unmet)} "
+        "(see Steps in the report)"
+    )
+
+
 def rest_line(results: StudyResults, command: str) -> str:
     """Return how much is done of a study that is not, and what does the rest.
 

@@ -116,6 +116,8 @@ def devices() -> list[Finding]:
     """Say what can compute, and how many workers a run has of itself."""
     import torch
 
+    from ganbench.training.compiled import cpp_compiler  # late, as torch is
+
     found = [Finding("devices", "cores", "ok", f"{usable_cores()} that this process may use")]
     for device in choose_devices("auto"):
         text = "for training and features"
@@ -125,6 +127,13 @@ def devices() -> list[Finding]:
         found.append(Finding("devices", device, "ok", text))
     workers = default_workers(choose_devices("auto"))
     found.append(Finding("devices", "workers", "ok", f"{workers}, unless --workers says otherwise"))
+    compiler = cpp_compiler()
+    remedy = "if you want execution.backend: compiled on a CPU: install g++ or clang++, or set CXX"
+    found.append(
+        Finding("devices", "C++ compiler", "ok", compiler)
+        if compiler is not None
+        else Finding("devices", "C++ compiler", "missing", "PyTorch's compiler finds none", remedy)
+    )
     return found
 
 

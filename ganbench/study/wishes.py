@@ -1,12 +1,14 @@
 """What a study asks of ``execution`` and pays for, or does not get: told before it trains."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
 
 from ganbench.config.model import SeedRange, TrialConfig
 from ganbench.study.design import Arm
 from ganbench.study.run_plan import RunPlan
-from ganbench.training import row_of
+from ganbench.training import refusal, row_of
 
 MOST_ROWS = 64
 """As ``execution.together`` allows."""
@@ -24,7 +26,26 @@ def notes_on_execution(plan: RunPlan, arms: Iterable[Arm]) -> list[str]:
     applying = [
         (arm.name, arm.config) for arm in arms if arm.config is not None and arm.skipped is None
     ]
-    return _unfilled(plan, [config for _, config in applying])
+    configs = dict(applying)
+    return [*_refused(configs, torch.device(plan.devices[0])), *_unfilled(plan, configs.values())]
+
+
+def _refused(configs: Mapping[str, TrialConfig], device: torch.device) -> list[str]:
+    """Return a sentence for each back end that can do nothing here, with the arms that ask for it.
+
+    What only a step shows, such as that it is no fixed graph, the report tells.
+    """
+    told = []
+    for backend in sorted({config.execution.backend for config in configs.values()}):
+        reason = refusal(backend, device)
+        if reason is None:
+            continue
+        names = [name for name, config in configs.items() if config.execution.backend == backend]
+        which = f"{len(names)} of {len(configs)} arms will be trained eagerly: {', '.join(names)}"
+        if len(names) == len(configs):
+            which = "every arm will be trained eagerly"
+        told.append(f"execution.backend: {backend}: {reason}; {which}")
+    return told
 
 
 def _unfilled(plan: RunPlan, configs: Iterable[TrialConfig]) -> list[str]:

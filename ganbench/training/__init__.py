@@ -1,5 +1,6 @@
 """Random streams, the composed step, the loop, checkpoints."""
 
+from ganbench.training.backends import refusal
 from ganbench.training.checkpoint import dump, load
 from ganbench.training.errors import (
     CheckpointError,
@@ -29,6 +30,7 @@ __all__ = [
     "first_of_each_row",
     "load",
     "read_generator",
+    "refusal",
     "row_of",
     "traced",
     "trained_discriminator",

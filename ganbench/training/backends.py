@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ganbench.training.capture import Captured
+from ganbench.training.capture import Captured, CaptureError
 from ganbench.training.captured import Backend
 from ganbench.training.compiled import Compiled
 from ganbench.training.graph import Function
@@ -31,3 +31,14 @@ BACKENDS: Mapping[str, Callable[[], Backend]] = {"compiled": Compiled, "graphed"
 def backend_of(name: str) -> Backend | None:
     """Return a back end; None for ``eager``."""
     return BACKENDS[name]() if name in BACKENDS else None
+
+
+def refusal(name: str, device: torch.device) -> str | None:
+    """Say why a back end can do nothing on a device; None if it may, whatever it is asked."""
+    backend = backend_of(name)
+    if backend is not None:
+        try:
+            backend.refuse(device)
+        except CaptureError as error:
+            return str(error)
+    return None

@@ -1,6 +1,8 @@
 """Captured steps compiled by PyTorch's compiler: once for each graph in a process."""
 
+import logging
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -20,9 +22,26 @@ def inductor(graph: fx.GraphModule, arguments: list[Any]) -> Function:
     """Compile a graph with PyTorch's own compiler."""
     import torch._inductor.config as settings  # late: it takes a second
 
+    logging.getLogger("torch.utils.cpp_extension").addFilter(_matters)
     with settings.patch(deterministic=torch.are_deterministic_algorithms_enabled()):
         function: Function = torch._inductor.compile(graph, arguments)
     return function
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    """Hold back what every worker would say of a toolkit for CUDA that lies beside no GPU."""
+    return not record.getMessage().startswith("No CUDA runtime is found")
+
+
+@cache
+def cpp_compiler() -> str | None:
+    """Return the C++ compiler that PyTorch's compiler calls for a CPU, None if it finds none."""
+    from torch._inductor.cpp_builder import get_cpp_compiler  # late: it takes a second
+
+    try:
+        return get_cpp_compiler()
+    except RuntimeError:
+        return None
 
 
 class Compiled:
@@ -42,7 +61,14 @@ class Compiled:
         self._compiler = compiler
 
     def refuse(self, device: torch.device) -> None:
-        """Refuse no device: whether there is a compiler for it shows when it is asked."""
+        """Refuse a CPU without a C++ compiler; elsewhere it shows when one is asked.
+
+        Raises
+        ------
+        CaptureError
+        """
+        if self._compiler is inductor and device.type == "cpu" and cpp_compiler() is None:
+            raise CaptureError("PyTorch's compiler finds no C++ compiler (CXX names one)")
 
     def prepare(self, captured: Captured, arguments: Sequence[Tensor]) -> Function:
         """Return the compiled graph.

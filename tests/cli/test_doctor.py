@@ -12,6 +12,7 @@ from ganbench.cli.main import cli
 from ganbench.evaluation.testbench import Check, SelfTest
 from ganbench.plugin import GanbenchError
 from ganbench.study import installation
+from ganbench.training import compiled
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,14 @@ def test_a_sound_installation_is_told_so_with_what_could_be_fetched():
     assert "as published" in found["cifar10"]["remedy"]
     assert "pt_inception-2015-12-05-6726825d.pth" in found["inception"]["text"]
     assert "digits" in found["the others"]["text"] or "classifier" in found["the others"]["text"]
+
+
+def test_a_compiler_that_is_not_there_is_told_with_what_it_is_for(monkeypatch):
+    monkeypatch.setattr(compiled, "cpp_compiler", lambda: None)
+    code, found = findings()
+    assert code == 0  # it may never be needed
+    assert found["C++ compiler"]["state"] == "missing"
+    assert "execution.backend: compiled" in found["C++ compiler"]["remedy"]
 
 
 def test_the_table_fits_a_terminal_of_80_columns():

@@ -1,4 +1,4 @@
-"""A run says beforehand what it asks of ``execution`` in vain."""
+"""A run says beforehand what it asks of ``execution`` in vain, and at its end what it was."""
 
 import pytest
 from click.testing import CliRunner
@@ -41,3 +41,15 @@ def test_empty_rows_are_told_before_training(run, options):
     assert output.count(told) == 1
     if not options:
         assert output.index(told) < output.index("seed 0")
+
+
+def test_a_back_end_that_is_not_to_be_had_is_told_before_training_and_at_the_end(run):
+    output = run("--set", "baseline.execution={backend: graphed}")
+    assert output.count("note: execution.backend: graphed: graphs that are recorded need") == 1
+    assert output.index("note: execution.backend") < output.index("seed 0")
+    told = "1 of 1 arm was trained eagerly, not as execution asks: baseline (see Steps in"
+    assert output.index("seed 4") < output.index(told)
+
+
+def test_a_run_that_gets_what_it_asks_for_says_nothing_of_it(run):
+    assert "eagerly" not in run("--set", "baseline.execution={together: 1}")

@@ -212,6 +212,7 @@ def measured(plan, prepared, **execution):
 @pytest.mark.parametrize(("compiled", "chosen"), [(3.0, "compiled"), (5.0, "eager")])
 def test_the_faster_one_is_chosen(plan, prepared, made_up_times, monkeypatch, compiled, chosen):
     monkeypatch.setattr(torch._inductor, "compile", lambda graph, arguments: graph)
+    monkeypatch.setattr("ganbench.training.compiled.cpp_compiler", lambda: "none is called")
     monkeypatch.setattr(auto, "CANDIDATES", ("eager", "compiled"))
     made_up_times["compiled"] = compiled
     found = measured(plan, prepared)
@@ -224,6 +225,7 @@ def test_several_trials_at_once_are_chosen_where_each_is_faster(
     plan, prepared, made_up_times, monkeypatch, at_once, together
 ):
     monkeypatch.setattr(torch._inductor, "compile", lambda graph, arguments: graph)
+    monkeypatch.setattr("ganbench.training.compiled.cpp_compiler", lambda: "none is called")
     monkeypatch.setattr(auto, "CANDIDATES", ("eager", "compiled"))
     made_up_times["compiled"] = 3.25
     alone = auto.milliseconds_a_step

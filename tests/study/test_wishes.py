@@ -4,6 +4,7 @@ import pytest
 from machine import plan_of
 
 from ganbench.study.wishes import computed_rows, notes_on_execution, unfilled_rows
+from ganbench.training import compiled
 
 STUDY = {
     "name": "tiny",
@@ -80,3 +81,24 @@ def test_a_number_that_is_measured_and_seeds_that_are_added_are_nobodys_mistake(
     added = {"min": 5, "max": 20, "step": 5}
     growing = _plan(tmp_path, seeds=added, baseline=_asking(together=64))
     assert notes_on_execution(growing, growing.arms) == []
+
+
+def test_a_back_end_that_can_do_nothing_here_is_told_with_its_arms(tmp_path):
+    factors = {"execution.backend": ["eager", "graphed"], "latent.dimension": [2, 3]}
+    some = _plan(tmp_path, seeds=2, factors=factors, baseline=_asking(backend="eager"))
+    (note,) = notes_on_execution(some, some.arms)
+    assert note == (
+        "execution.backend: graphed: graphs that are recorded need a cuda device, and this is a "
+        "cpu one; 1 of 3 arms will be trained eagerly: execution backend=graphed"
+    )
+    every = _plan(tmp_path, seeds=2, baseline=_asking(backend="graphed"))
+    assert notes_on_execution(every, every.arms)[0].endswith("every arm will be trained eagerly")
+
+
+def test_a_compiler_that_is_not_there_is_told_and_one_that_is_not(tmp_path, monkeypatch):
+    plan = _plan(tmp_path, seeds=2, baseline=_asking(backend="compiled"))
+    monkeypatch.setattr(compiled, "cpp_compiler", lambda: "g++")
+    assert notes_on_execution(plan, plan.arms) == []
+    monkeypatch.setattr(compiled, "cpp_compiler", lambda: None)
+    (note,) = notes_on_execution(plan, plan.arms)
+    assert "finds no C++ compiler" in note

@@ -1,5 +1,6 @@
 """Compiled steps: the eager ones' numbers, draws and states, or an eager step and the reason."""
 
+import logging
 import re
 import shutil
 
@@ -36,6 +37,7 @@ def uncompiled(monkeypatch):
     """Run captured graphs as they are: what is tested is the capture, in a tenth of the time."""
     monkeypatch.setattr(torch._inductor, "compile", lambda graph, arguments: graph)
     monkeypatch.setattr(compiled, "_functions", {})
+    monkeypatch.setattr(compiled, "cpp_compiler", lambda: "none is called")
 
 
 def in_double():
@@ -159,6 +161,7 @@ def test_one_compilation_serves_all_seeds_of_an_arm(monkeypatch):
         return graph
 
     monkeypatch.setattr(torch._inductor, "compile", count)
+    monkeypatch.setattr(compiled, "cpp_compiler", lambda: "none is called")
     monkeypatch.setattr(compiled, "_functions", {})
     config = trial().config
     for seed in range(3):
@@ -364,12 +367,49 @@ def test_a_failure_of_the_compiler_is_told(monkeypatch):
 
     monkeypatch.setattr(torch._inductor, "compile", fail)
     monkeypatch.setattr(compiled, "_functions", {})
+    monkeypatch.setattr(compiled, "cpp_compiler", lambda: "g++")
     running = trial()
     running.advance(3)
     assert running.execution == {
         "backend": "eager",
         "reason": "the compiler failed: RuntimeError: no compiler here",
     }
+
+
+@quiet
+def test_a_cpu_without_a_compiler_is_told_before_anything_is_traced(monkeypatch):
+    from torch._inductor import config
+
+    monkeypatch.setattr(config.cpp, "cxx", (None, "no-such-compiler"))
+    compiled.cpp_compiler.cache_clear()
+    try:
+        running = trial()
+        running.advance(3)
+    finally:
+        compiled.cpp_compiler.cache_clear()
+    assert running.execution == {
+        "backend": "eager",
+        "reason": "PyTorch's compiler finds no C++ compiler (CXX names one)",
+    }
+
+
+@quiet
+def test_a_toolkit_without_a_gpu_is_not_told_and_all_else_is(monkeypatch):
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    told = []
+    listener = logging.Handler()
+    listener.emit = lambda record: told.append(record.getMessage())
+    monkeypatch.setattr(logger, "filters", [])
+    monkeypatch.setattr(logger, "handlers", [listener])
+
+    def compile(graph, arguments):
+        logger.warning("No CUDA runtime is found, using CUDA_HOME='%s'", "/usr/local/cuda")
+        logger.warning("the compiler is older than needed")
+        return graph
+
+    monkeypatch.setattr(torch._inductor, "compile", compile)
+    compiled.inductor(None, [])
+    assert told == ["the compiler is older than needed"]
 
 
 @quiet
