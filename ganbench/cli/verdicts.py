@@ -11,6 +11,7 @@ from rich.text import Text
 from ganbench.cli.words import folded
 from ganbench.report.ways import cost_notes
 from ganbench.report.words import (
+    NOT_YET,
     NOTHING,
     SYMBOLS,
     VerdictRow,
@@ -24,7 +25,11 @@ from ganbench.study.comparison import Verdict
 from ganbench.study.effects import FactorEffect, effects_of
 from ganbench.study.results import StudyResults
 
-STYLES = {"helps": "green", "hurts": "red", "baseline": "dim", "full": "dim", "n/a": "dim"}
+STYLES = {
+    "helps": "green",
+    "hurts": "red",
+    **dict.fromkeys(("baseline", "full", "n/a", NOT_YET[1]), "dim"),
+}
 ROOMY = 96
 """Columns from which on the cost is shown too; the report shows it in any case."""
 NARROWEST = 12

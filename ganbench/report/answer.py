@@ -125,11 +125,16 @@ def _tally(baseline: Comparison, arms: Sequence[Comparison], results: StudyResul
             told = f"{told} ({MISSED[verdict]})"
         parts.append(told if applying == 1 else f"{amount} {told}")
     without = ""
-    if found["n/a"]:
-        without = f" No verdict is possible on {count(found['n/a'], 'other')}."
+    waiting = sum(item.verdict == "n/a" and item.outcomes["pending"] > 0 for item in arms)
+    if found["n/a"] > waiting:
+        without = f" No verdict is possible on {count(found['n/a'] - waiting, 'other')}."
     if not applying:
         of = "the one change" if len(arms) == 1 else f"any of the {len(arms)} changes"
-        return f"No verdict is possible on {of}."
+        return (
+            f"There is no verdict on {of} yet." if waiting else f"No verdict is possible on {of}."
+        )
+    if waiting:
+        without += f" There is none yet on {count(waiting, 'other')}."
     if applying == 1:
         one = "The one change to the baseline"
         if turned:

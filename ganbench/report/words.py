@@ -22,6 +22,8 @@ SYMBOLS = {
     "n/a": "–",
 }
 """A sign beside each verdict, so that nothing rests on colour alone."""
+NOT_YET = ("…", "not yet")
+"""In the place of ``n/a`` where trials are pending: then it may still come to a verdict."""
 NOTHING = "–"
 MOST_PERCENT = 9_999.5
 """From here on a change is a factor."""
@@ -78,17 +80,24 @@ def verdict_rows(
 ) -> tuple[VerdictRow, ...]:
     """Return the verdict table, the baseline first."""
     mixed = mixed_costs(results)
-    return tuple(_row(item, item.arm in mixed) for item in (comparisons or compare(results)))
+    applying = {arm.name for arm in (*results.arms, *results.tuned) if arm.skipped is None}
+    return tuple(
+        _row(item, item.arm in mixed, item.arm in applying)
+        for item in (comparisons or compare(results))
+    )
 
 
-def _row(item: Comparison, is_mixed: bool) -> VerdictRow:
+def _row(item: Comparison, is_mixed: bool, applies: bool) -> VerdictRow:
     effect = item.effect
+    symbol, verdict = SYMBOLS[item.verdict], str(item.verdict)
+    if verdict == "n/a" and applies and item.outcomes["pending"]:
+        symbol, verdict = NOT_YET
     pairs = len(effect.differences) if effect else item.outcomes["complete"]
     return VerdictRow(
         arm=item.arm,
         changes="" if _letters(item.changes) == _letters(item.arm) else item.changes,
-        symbol=SYMBOLS[item.verdict],
-        verdict=item.verdict,
+        symbol=symbol,
+        verdict=verdict,
         reason=item.reason,
         note=_note(item),
         change=size(effect) if effect else NOTHING,

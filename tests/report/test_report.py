@@ -320,6 +320,14 @@ def test_an_arm_without_any_trial_is_listed(study, tmp_path):
     extra = ArmResult("later", {"x": 1}, "k")
     page = write_report(replace(study, arms=(*study.arms, extra)), tmp_path).read_text()
     assert "pending: 10 of 10 trials" in page
+    assert "There is none yet on 1 other." in page
+
+
+def test_an_arm_with_trials_to_come_has_no_verdict_yet_and_one_without_never_will(study):
+    arms = (*study.arms, ArmResult("later", {"x": 1}, "k"), ArmResult("never", {}, "l", "no"))
+    found = {row.arm: (row.symbol, row.verdict) for row in verdict_rows(replace(study, arms=arms))}
+    assert found["later"] == ("…", "not yet")
+    assert found["never"] == ("–", "n/a")
 
 
 def test_the_resolved_order_of_tricks_is_shown(study, tmp_path):
