@@ -13,6 +13,7 @@ from ganbench.testing.result import ContractError, NothingToCheckError
 from ganbench.testing.tiny import STEPS, differing, weights
 from ganbench.testing.watch import SelectionWatch, Watch
 from ganbench.training import Trial, dump, load
+from ganbench.training.captured import MENDING
 from ganbench.training.compiled import Compiled
 
 
@@ -139,7 +140,7 @@ def is_a_fixed_step(case: TrickCase) -> None:
     reason = trial.execution.get("reason")
     if reason is not None:
         raise ContractError(
-            f"a step with it is no fixed graph: {reason}",
+            f"a step with it is no fixed graph: {reason.replace(MENDING, '')}",
             "What changes from step to step goes into a buffer of `make_buffers`, which "
             "`before_step` fills in place; or declare `capturable = False`.",
         )

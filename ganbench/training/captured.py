@@ -14,6 +14,9 @@ from ganbench.training.state import held, plain, undisturbed
 from ganbench.training.step import PairStep, Plan
 from ganbench.training.trail import Trail
 
+MENDING = "; `ganbench check` of its tricks says what to mend"
+"""Ends the reason why a step with tricks is no fixed graph."""
+
 
 class Backend(Protocol):
     """Computes captured steps."""
@@ -160,8 +163,17 @@ class CapturedSteps:
         CaptureError
             If it cannot be one, or is not the same one throughout the trial.
         """
-        parts = self.step.parts
         _refuse(self.step)
+        try:
+            return self._fixed(number, plan, inputs, keep_fused)
+        except CaptureError as error:
+            if not self.step.parts.tricks:
+                raise
+            raise CaptureError(f"{error}{MENDING}") from error
+
+    def _fixed(self, number: int, plan: Plan, inputs: list[Tensor], keep_fused: bool) -> Graph:
+        """Return a step as a graph, having seen that it is one and stays the same."""
+        parts = self.step.parts
         with undisturbed(parts):
             before = plain(parts)
             # Eagerly once: what is made when it is first needed is there before the trace.
