@@ -16,7 +16,7 @@ def halves() -> tuple[list[Block], list[Block]]:
 @pytest.mark.parametrize("half", [0, 1], ids=["first trick", "other plugins"])
 def test_files_and_commands_work_as_they_stand(tmp_path, half):
     session = Session(tmp_path)
-    assert session.follow(halves()[half]) == (16, 2)[half]
+    assert session.follow(halves()[half]) == (16, 3)[half]
     rows = session.rows(("my-study-quick", "my-parts-quick")[half])
     assert {row["outcome"] for row in rows} == {"complete"}
     others = {"fading_blur", "latent_regression", "r1_penalty", "top_k"}
