@@ -107,7 +107,7 @@ def ours(
         company.advance(count)
         _synchronise(device)
         for trial in trials:
-            if trial.step > 4 and trial.execution != {"backend": wanted}:
+            if trial.step > 4 and trial.execution["backend"] != wanted:
                 raise RuntimeError(trial.execution["reason"])
             if trial.diverged_at is not None:
                 raise RuntimeError(f"diverged at step {trial.diverged_at}")

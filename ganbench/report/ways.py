@@ -10,7 +10,8 @@ from ganbench.study.results import ArmResult, StudyResults, TrialResult
 MARK = "*"
 """Behind a cost that counts another way of taking steps as well."""
 Execution = Mapping[str, Any]
-"""A trial's ``backend``, and ``reason`` where that was not as wished."""
+"""A trial's ``backend``, ``reason`` where that was not as wished, and ``without_effect``: options,
+each with why it changed nothing."""
 EAGER: Execution = {"backend": "eager"}
 
 
@@ -30,14 +31,18 @@ def how_steps_were_taken(executions: Sequence[Execution | None]) -> str:
 
 def _words(execution: Execution) -> str:
     backend, reason = execution["backend"], execution.get("reason")
-    return str(backend) if reason is None else f"{backend} ({reason})"
+    told = str(backend) if reason is None else f"{backend} ({reason})"
+    idle = execution.get("without_effect") or {}
+    options = ", ".join(f"{name} ({why})" for name, why in idle.items())
+    return f"{told}, without effect: {options}" if options else told
 
 
 def mixed_costs(results: StudyResults) -> dict[str, tuple[str, str]]:
     """Return the arms whose cost counts another way of taking steps than the reference's.
 
     That is so where at some seed the two ways differ, and not because the arm's levels ask for
-    another: a step that could not be captured, or a trial that was trained alone.
+    another: a step that could not be captured, a trial that was trained alone, or D's batches
+    that only one of the two could join.
 
     Returns
     -------
@@ -85,7 +90,13 @@ def _asked(arm: ArmResult) -> dict[str, Any]:
 
 def _is_mixed(ours: Execution, theirs: Execution, alike: bool) -> bool:
     fell_back = "reason" in ours or "reason" in theirs
-    return bool(ours["backend"] != theirs["backend"]) and (alike or fell_back)
+    if ours["backend"] != theirs["backend"]:
+        return alike or fell_back
+    return alike and _lost_joining(ours) != _lost_joining(theirs)
+
+
+def _lost_joining(execution: Execution) -> bool:
+    return "join_batches" in (execution.get("without_effect") or {})
 
 
 def _adverb(ways: str) -> str:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from ganbench.training.hooks import overrides, resolved_order
 from ganbench.training.losses import Losses
 from ganbench.training.networks import BuiltPair, arrange
 from ganbench.training.optimizers import make_optimizer
+from ganbench.training.options import without_effect
 from ganbench.training.step import PairStep, Turn
 from ganbench.training.tracing import is_traced, note
 from ganbench.training.update import collect
@@ -335,9 +337,13 @@ class Trial:
         return self._evaluating.sampler()
 
     @property
-    def execution(self) -> dict[str, str]:
-        """How steps are taken: ``backend``, and ``reason`` where that is not as was wished."""
-        return how_taken(self.captured)
+    def execution(self) -> dict[str, Any]:
+        """How steps are taken: ``backend``, and ``reason`` where that is not as was wished.
+
+        And ``without_effect``, where there are any: options, each with why it changes nothing.
+        """
+        idle = without_effect(self.config.execution, self._steps)
+        return {**how_taken(self.captured), **({"without_effect": idle} if idle else {})}
 
     def _capturing_seconds(self) -> float:
         return sum(steps.seconds for steps in self.captured)

@@ -45,6 +45,10 @@ def always(execution):
             + [{"backend": "compiled"}],
             "3 of 5 compiled; 2 of 5 eager (not compiled: odd)",
         ),
+        (
+            [{**COMPILED, "without_effect": {"join_batches": "why", "channels_last": "too"}}] * 2,
+            "compiled, without effect: join_batches (why), channels_last (too)",
+        ),
     ],
 )
 def test_how_steps_were_taken_is_told(executions, told):
@@ -109,3 +113,14 @@ def test_a_trial_that_was_trained_alone_has_no_cost_of_its_arm(tmp_path):
         tmp_path, always(four), always(four), lambda seed: {"backend": "eager"} if seed else four
     )
     assert "taken 3 of 4 eagerly; 1 of 4 eagerly, 4 trials at once" in cost_notes(results)[0]
+
+
+def test_a_cost_that_counts_batches_that_one_of_them_could_not_join_is_marked(tmp_path):
+    lost = {"backend": "eager", "without_effect": {"join_batches": "D is not known to"}}
+    eager = always({"backend": "eager"})
+    results = taken(tmp_path / "lost", eager, always(lost), eager)
+    assert set(mixed_costs(results)) == {"label_smoothing"}
+    assert "eagerly, without effect: join_batches" in cost_notes(results)[0]
+    assert not mixed_costs(taken(tmp_path / "both", always(lost), always(lost), always(lost)))
+    asked = {"execution.join_batches": True}
+    assert not mixed_costs(taken(tmp_path / "asked", eager, always(lost), eager, levels=asked))
