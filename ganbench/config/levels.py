@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ganbench.config.model import OPTIMIZER_KEYS, Baseline
-from ganbench.config.problems import Path, Problem, suggest
+from ganbench.config.problems import Path, Problem, elsewhere, suggest
 from ganbench.config.setting import OFF, Setting, is_on, resolve_setting
 from ganbench.config.text import flow
 from ganbench.plugin import Host, Kind
@@ -210,7 +210,7 @@ def _unknown(key: str, setting: Setting, host: Host) -> str:
             known += [f"{name}.{part}" for part in given if part != "name"]
     if stripped in known:
         return f"no such factor, did you mean {stripped!r}?"
-    hint = suggest(stripped, known)
+    hint = elsewhere(stripped, known) or suggest(stripped, known)
     tail = hint if "did you mean" in hint else ", expected one of " + ", ".join(host.names("trick"))
     return (
         f"neither a trick nor a path into the baseline{tail}"

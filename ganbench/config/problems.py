@@ -11,6 +11,11 @@ from ganbench.plugin.errors import GanbenchError
 Path = tuple[str | int, ...]
 """A key of the study: ``("seeds", 0)``; a factor's own dots stay inside one part."""
 
+MOST_PLACES = 2
+"""A key that has more is told none of them."""
+SLIP = 0.85
+"""So alike are a key and one with a letter too few; ``execution`` and ``evaluation`` are not."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -66,15 +71,26 @@ def quote(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
     """Return the known name most like ``name``, None if none is like it."""
     names = list(known)
     plain = {known.lower().replace("-", "_"): known for known in names}
     same = plain.get(name.lower().replace("-", "_"))
     if same is not None:
         return same
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, names, n=1, cutoff=likeness)
     return found[0] if found else None
+
+
+def elsewhere(name: str, paths: Iterable[str]) -> str | None:
+    """Return ``, did you mean 'a.x'?`` for an ``x`` that stands in the wrong place.
+
+    None where no path ends so, or so many do that none is likely to be meant.
+    """
+    found = sorted({path for path in paths if path.rpartition(".")[2] == name})
+    if not 0 < len(found) <= MOST_PLACES:
+        return None
+    return f", did you mean {' or '.join(map(repr, found))}?"
 
 
 def suggest(name: Any, known: Iterable[str], limit: int = 12) -> str:

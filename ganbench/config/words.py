@@ -1,13 +1,16 @@
 """Plain values validated against a model, and what is wrong with them in plain words."""
 
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, to_json
 
 from ganbench.config.fields import choices_of, field_at, model_in, wanted
-from ganbench.config.problems import Path, Problem, closest, quote, suggest
+from ganbench.config.model import Baseline, Component, Study
+from ganbench.config.problems import SLIP, Path, Problem, closest, elsewhere, quote, suggest
 from ganbench.config.text import number
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -67,6 +70,9 @@ def _translate(model: type[BaseModel], path: Path, details: ErrorDetails, values
         absent = [key for key in known if not isinstance(given, dict) or key not in given]
         near = closest(str(path[-1]), absent) or closest(str(path[-1]), known)
         hint = f", did you mean {near!r}?" if near else suggest(None, known)
+        # A plugin's keys are known to nobody else.
+        if model in (Study, Baseline) and closest(str(path[-1]), known, SLIP) is None:
+            hint = elsewhere(str(path[-1]), _study_paths()) or hint
         return Problem(path, f"unknown key{hint}", at_key=True)
     field = field_at(model, path)
     if kind == "missing":
@@ -125,6 +131,21 @@ def _nearest(value: Any, field: FieldInfo | None, expected: str) -> str:
         whole = "whole" in expected and parsed.is_integer()
         return f", did you mean {number(int(parsed) if whole else parsed)} (a number)?"
     return ""
+
+
+@cache
+def _study_paths() -> tuple[str, ...]:
+    """Return the dotted keys of a study that are no plugin's and not in a list."""
+    return tuple(_paths(Study, ""))
+
+
+def _paths(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        owner = model_in(field.annotation)
+        is_list = get_origin(field.annotation) in (list, tuple)
+        if owner is not None and owner is not Component and not is_list:
+            yield from _paths(owner, f"{prefix}{name}.")
 
 
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:

@@ -11,6 +11,27 @@ WRONG = [
     ("question: Does it help?", "question: ''", "2:11: question: not valid, got ''"),
     ("question: Does it help?", "question: 3", "2:11: question: wrong type, got 3, expected text"),
     ("seeds: 3", "sedes: 3", "22:1: sedes: unknown key, did you mean 'seeds'?"),
+    # a key in the wrong place
+    ("seeds: 3", "seeds: 3\nexecution: {backend: eager}", "did you mean 'baseline.execution'?"),
+    ("seeds: 3", "seeds: 3\nmargin: 0.1", "did you mean 'evaluation.judgement.margin'?"),
+    (
+        "steps: 600",
+        "together: 4",
+        "did you mean 'baseline.execution.together'?",
+    ),
+    ("steps: 600", "merge_upsampling: true", "mean 'baseline.execution.merge_upsampling'?"),
+    (
+        "steps: 600",
+        "reuse: true",
+        "did you mean 'baseline.latent.reuse'?",
+    ),
+    (
+        "steps: 600",
+        "beta1: 0.5",
+        "'baseline.optimizers.discriminator.beta1' or 'baseline.optimizers.generator.beta1'?",
+    ),
+    ("latent.dimension: [32, 64]", "amp: [off, bf16]", "did you mean 'execution.amp'?"),
+    ("latent.dimension: [32, 64]", "backend: [eager]", "did you mean 'execution.backend'?"),
     # components
     (
         "dataset: squares",

@@ -260,6 +260,7 @@ def test_set_takes_a_factor_and_a_trick_out(load):
         ("baseline..steps=3", "expected a key"),
         ("baseline.steps=[", "not YAML"),
         ("baseline.stepz=3", "baseline.stepz: unknown key, did you mean 'steps'?"),
+        ("execution.backend=compiled", "unknown key, did you mean 'baseline.execution'?"),
         ("baseline.steps=-3", "baseline.steps: out of range, got -3"),
         ("baseline.steps.x=3", "baseline.steps is 600, which has no key 'x'"),
         ("factors.noise.7=on", "expected an index (0 to 1), got '7'"),
