@@ -7,6 +7,8 @@ from ganbench.study.monitor import RunningTrial
 
 SETTLED_SECONDS = 3.0
 """Before this, speed says nothing: a first step takes far longer than the next."""
+FIRST_STEPS = 5
+"""Of a trial: during these it may be compiled, for a minute, and they say nothing either."""
 
 
 class Workload:
@@ -58,10 +60,12 @@ class Workload:
     def remaining(self, running: Iterable[RunningTrial]) -> float | None:
         """Return the seconds still to go at the pace so far; None while there is none."""
         running = list(running)
-        trained = self._trained + sum(trial.step - trial.resumed_at for trial in running)
+        taken = [trial.step - trial.resumed_at for trial in running]
+        trained = self._trained + sum(taken)
         # From the first start: until then the workers were only loading.
         spent = 0.0 if self._first_start is None else time.monotonic() - self._first_start
-        if trained <= 0 or spent < SETTLED_SECONDS:
+        is_settled = self._trained > 0 or max(taken, default=0) > FIRST_STEPS
+        if not is_settled or spent < SETTLED_SECONDS:
             return None
         return self._left(running) * spent / trained
 

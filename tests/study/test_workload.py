@@ -32,6 +32,19 @@ def test_time_left_follows_the_pace_since_the_first_start(clock):
     assert load.remaining([]) == 60.0
 
 
+def test_the_first_steps_of_trials_say_nothing_of_the_pace(clock):
+    load = Workload()
+    load.add(400)
+    trials = [running(1) for _ in range(4)]  # of each arm the first, and then it is compiled
+    for trial in trials:
+        load.start(trial)
+    clock[0] = 30.0
+    assert load.remaining(trials) is None
+    trials[0].step = 17
+    clock[0] = 40.0
+    assert load.remaining(trials) == 760.0  # 20 of 400 steps in 40 seconds
+
+
 def test_steps_that_a_checkpoint_saved_are_no_work(clock):
     load = Workload()
     load.add(100)
