@@ -284,6 +284,8 @@ def written(node: fx.Node) -> Iterator[fx.Node]:
     given = {
         argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)
     }
+    if node.kwargs.get("grad_scale") is None:
+        given.pop("grads", None)  # which fused optimizers only change to scale them
     for argument in schema.arguments:
         says_so = argument.alias_info is not None and argument.alias_info.is_write
         if says_so or (argument.name in STATISTICS and given.get("training")):

@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ganbench.training.capture import CaptureError, short, written
 from ganbench.training.folding import FOLDED, folded
+from ganbench.training.fused import DECOMPOSED
 from ganbench.training.memory import copyable
 
 _LISTS = "aten::_foreach_"
@@ -91,6 +92,8 @@ class _Stacking(fx.Interpreter):
         target: Any = n.target
         if n in self._copyable:
             target = torch.ops.aten.reshape.default
+        if target in DECOMPOSED:
+            return _row_by_row(target, values, stacks, structure)
         if target._schema.name.startswith(_LISTS):
             return _one_by_one(target, values, stacks, structure)
         return _apply(target, values, stacks, structure)
@@ -161,6 +164,22 @@ def _one_by_one(function: Any, values: list[Any], stacks: list[bool], structure:
             _apply(single, [values[at] for at in pick], [stacks[at] for at in pick], shape)
         )
     return None if function._schema.is_mutable else results
+
+
+def _row_by_row(function: Any, values: list[Any], stacks: list[bool], structure: Any) -> None:
+    """Call a fused optimizer's step over the rows of all stacks, each a tensor of its lists."""
+    count = next(len(value) for value, is_stack in zip(values, stacks, strict=True) if is_stack)
+    places, settings = tree_unflatten(list(range(len(values))), structure)
+    for param, grad in zip(*places[:2], strict=True):
+        # The kernels walk the memories of a parameter and its gradient side by side.
+        if stacks[grad] and values[grad].stride() != values[param].stride():
+            values[grad] = torch.empty_like(values[param]).copy_(values[grad])
+    rows = [
+        value.unbind() if is_stack else [value] * count
+        for value, is_stack in zip(values, stacks, strict=True)
+    ]
+    lists = [[row for place in many for row in rows[place]] for many in places]
+    function(*lists, **{name: values[place] for name, place in settings.items()})
 
 
 def _overload(function: OpOverload[..., Any] | OpOverloadPacket[..., Any]) -> Any:

@@ -170,7 +170,8 @@ class Together:
                 try:
                     steps.backend.refuse(trial.device)
                     inputs = [*turn.batches, *turn.latents]
-                    graphs[trial] = steps.captured(turn.step, turn.plan, inputs)
+                    fused = steps.backend.keeps_fused
+                    graphs[trial] = steps.captured(turn.step, turn.plan, inputs, fused)
                 except CaptureError as error:
                     refusals[trial] = str(error)
         if not graphs:

@@ -18,7 +18,7 @@ from torch.nn import functional
 from ganbench.config.model import Execution, Optimizer, Optimizers
 from ganbench.plugin import Host
 from ganbench.testing import differing, tiny_config, tiny_data, weights
-from ganbench.training import Trial, dump, graphed, load
+from ganbench.training import Together, Trial, dump, graphed, load
 from ganbench.training.graphed import Graphed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -40,11 +40,29 @@ class Replays:
         return lambda: result.copy_(function())
 
 
-def trial(*classes, tricks=None, recorder=None, architecture="mlp", **changes):
+class Looking(Graphed):
+    """Keeps the names of the operations that it records."""
+
+    def prepare(self, captured, arguments):
+        self.targets = [str(node.target) for node in captured.graph.graph.nodes]
+        return super().prepare(captured, arguments)
+
+
+def unused():
+    """Return a trick with parameters that no loss depends on."""
+
+    def transform_discriminator(self, net, ctx):
+        net.unused = torch.nn.Linear(2, 3, dtype=torch.float64)
+        return net
+
+    return make("unused", transform_discriminator=transform_discriminator)
+
+
+def trial(*classes, tricks=None, recorder=None, architecture="mlp", seed=7, **changes):
     """Return a trial of 30 steps: eager, or recorded where there is a recorder."""
     settings = {**(tricks or {}), **{cls.name: {} for cls in classes}}
     config = tiny_config(settings, architecture, steps=30).model_copy(update=changes)
-    made = Trial(config, 7, tiny_data(), Host(classes=list(classes)), CPU)
+    made = Trial(config, seed, tiny_data(), Host(classes=list(classes)), CPU)
     if recorder is not None:
         made.capture_with(Graphed(recorder))
     return made
@@ -71,11 +89,6 @@ def test_in_float64_thirty_steps_are_the_eager_ones(architecture, optimizer):
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_a_fused_optimizer_is_recorded_as_the_one_operation_that_it_is(optimizer):
-    class Looking(Graphed):
-        def prepare(self, captured, arguments):
-            self.targets = [str(node.target) for node in captured.graph.graph.nodes]
-            return super().prepare(captured, arguments)
-
     settings = Optimizer(name=optimizer, lr=1e-3)
     ours = trial(optimizers=Optimizers(generator=settings, discriminator=settings))
     looking = Looking(Replays())
@@ -84,6 +97,31 @@ def test_a_fused_optimizer_is_recorded_as_the_one_operation_that_it_is(optimizer
     assert ours.execution == {"backend": "graphed"}
     # Taken apart it would be a dozen kernels for each parameter.
     assert looking.targets.count(f"aten._fused_{optimizer}_.default") == 2
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("architecture", ["mlp", "dcgan-transpose"])
+def test_stacks_of_several_trials_keep_it_too_over_all_their_rows(architecture, optimizer):
+    settings = Optimizer(name=optimizer, lr=1e-3, momentum=0.9)
+    given = {
+        "architecture": architecture,
+        "optimizers": Optimizers(generator=settings, discriminator=settings),
+    }
+    ours = [trial(in_double(), unused(), seed=seed, **given) for seed in (1, 2)]
+    looking = Looking(Replays())
+    for run in ours:
+        run.capture_with(looking)
+    group = Together(ours, 3)
+    group.advance(ours, 10)
+    assert group.failures == {}
+    assert looking.targets.count(f"aten._fused_{optimizer}_.default") == 2
+    for run in ours:
+        assert run.execution == {"backend": "graphed, 3 trials at once"}
+        solo = trial(in_double(), unused(), seed=run.seed, **given)
+        solo.advance(10)
+        trained = weights(run)
+        for name, value in weights(solo).items():
+            torch.testing.assert_close(trained[name], value, rtol=1e-9, atol=1e-9)
 
 
 def test_recording_and_checking_disturb_nothing():

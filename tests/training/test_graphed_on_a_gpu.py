@@ -76,7 +76,7 @@ def test_draws_are_those_of_eager_steps_bit_for_bit():
 
 
 def test_a_checkpoint_goes_on_as_if_nothing_had_happened():
-    whole, half, rest = (trial(tricks=TRICKS) for _ in range(3))
+    whole, half, rest = (trial(in_double(), tricks=TRICKS) for _ in range(3))
     whole.advance(20)
     half.advance(9)
     half.sample(8)
@@ -84,18 +84,18 @@ def test_a_checkpoint_goes_on_as_if_nothing_had_happened():
     rest.advance(11)
     assert rest.execution == {"backend": "graphed"}
     for name, value in weights(whole).items():
-        torch.testing.assert_close(value, weights(rest)[name], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(value, weights(rest)[name], rtol=1e-6, atol=1e-9)
 
 
 def test_two_trials_replay_in_turns_and_neither_touches_the_other():
-    alone, one, other = (trial(tricks=TRICKS) for _ in range(3))
+    alone, one, other = (trial(in_double(), tricks=TRICKS) for _ in range(3))
     alone.advance(20)
     for _ in range(4):
         one.advance(5)
         other.advance(5)
     for run in (one, other):
         for name, value in weights(alone).items():
-            torch.testing.assert_close(value, weights(run)[name], rtol=1e-3, atol=1e-4)
+            torch.testing.assert_close(value, weights(run)[name], rtol=1e-6, atol=1e-9)
 
 
 def test_a_loop_of_replays_never_waits_for_the_device():
