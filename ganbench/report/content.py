@@ -302,6 +302,9 @@ def _makeup(results: StudyResults) -> Table | None:
         counts = ", ".join(f"{role} {size:,}" for role, size in sizes.items())
         weights = str(found[0].get("weights", NOTHING))
         steps = how_steps_were_taken([details.get("execution") for details in found])
+        prepared = sum(details.get("preparing_seconds") or 0 for details in found)
+        if prepared >= 1:
+            steps += f"; prepared in {duration(prepared)} in all"
         rows.append((arm.name, order or "none", counts or NOTHING, weights, steps))
     hooks_head = "Hooks in use, tricks in the order they ran"
     head = ("Arm", hooks_head, "Trained parameters", "Weights scored", "Steps")

@@ -287,6 +287,7 @@ def _ending(trial: Trial, measured: Measured, primary: str) -> Ending:
         "parameters": trial.parameter_counts(),
         "weights": trial.scored_weights,
         "execution": trial.execution,
+        "preparing_seconds": trial.preparing_seconds,
     }
     last = measured.points[-1].figures.get(primary) if measured.points else None
     return Ending(

@@ -98,7 +98,8 @@ class TrialResult:
     inspected : mapping of str to Path
         PNGs of what the networks have learned, by ``inspection.picture``, likewise.
     details : mapping
-        ``order``: each hook in use with its tricks as they ran. ``parameters``: trained
+        ``order``: each hook in use with its tricks as they ran. ``preparing_seconds``: for
+        capturing, compiling and comparing steps. ``parameters``: trained
         numbers of each role. ``weights``: whose generator weights are scored. ``device``,
         ``torch``, ``ganbench``: what it was made with. ``not_shown``: by inspection, why it has
         no picture. Of a failed trial instead the

@@ -39,6 +39,7 @@ def dump(trial: Trial, extra: Mapping[str, Any] | None = None) -> bytes:
         "streams": trial.streams.state_dict(),
         "orders": [order.state_dict() for order in trial.orders],
         "compiled": [steps.state_dict() for steps in trial.captured],
+        "preparing": [steps.seconds for steps in trial.captured],
         "losses": trial.loss_log[: trial.step].clone(),
         "updates": trial.update_log[: trial.step].clone(),
         "extra": dict(extra or {}),
@@ -76,6 +77,9 @@ def load(trial: Trial, content: bytes) -> dict[str, Any]:
         trial.order_of_batches(repeat).load_state_dict(saved)
     for steps, saved in zip(trial.captured, state["compiled"], strict=True):
         steps.load_state_dict(saved)
+    # Not in checkpoints of before it was kept.
+    for steps, seconds in zip(trial.captured, state.get("preparing", ()), strict=False):
+        steps.seconds = seconds
     trial.step, trial.seconds = state["step"], state["seconds"]
     trial.diverged_at = state["diverged_at"]
     trial.loss_log[: trial.step] = state["losses"].to(trial.device)

@@ -181,7 +181,7 @@ class Trial:
             If a plugin's hook raises; it names plugin and hook.
         """
         steps = self.begin(count)
-        began, capturing = time.perf_counter(), self._capturing_seconds()
+        began, preparing = time.perf_counter(), self.preparing_seconds
         try:
             with self.in_training():
                 for step in steps:
@@ -194,7 +194,7 @@ class Trial:
                 raise
             raise blamed from error
         self.seconds += time.perf_counter() - began
-        self.seconds -= self._capturing_seconds() - capturing
+        self.seconds -= self.preparing_seconds - preparing
 
     @contextmanager
     def in_training(self) -> Iterator[None]:
@@ -345,7 +345,9 @@ class Trial:
         idle = without_effect(self.config.execution, self._steps)
         return {**how_taken(self.captured), **({"without_effect": idle} if idle else {})}
 
-    def _capturing_seconds(self) -> float:
+    @property
+    def preparing_seconds(self) -> float:
+        """What capturing, compiling and comparing steps took, over all sessions."""
         return sum(steps.seconds for steps in self.captured)
 
     def parameter_counts(self) -> dict[str, int]:

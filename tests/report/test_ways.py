@@ -124,3 +124,16 @@ def test_a_cost_that_counts_batches_that_one_of_them_could_not_join_is_marked(tm
     assert not mixed_costs(taken(tmp_path / "both", always(lost), always(lost), always(lost)))
     asked = {"execution.join_batches": True}
     assert not mixed_costs(taken(tmp_path / "asked", eager, always(lost), eager, levels=asked))
+
+
+def test_what_preparing_took_stands_beside_the_steps_where_it_is_a_second_or_more(tmp_path):
+    plain = build_study(tmp_path / "made", seeds=4, arms=3)
+    seconds = dict(zip(NAMES, (6.0, 0.2, None), strict=True))
+    trials = [
+        replace(trial, details={"execution": COMPILED, "preparing_seconds": seconds[trial.arm]})
+        for trial in plain.trials
+    ]
+    write_report(replace(plain, trials=tuple(trials)), tmp_path / "report")
+    markdown = (tmp_path / "report" / "report.md").read_text()
+    assert "compiled; prepared in 24 s in all" in markdown
+    assert markdown.count("prepared in") == 1

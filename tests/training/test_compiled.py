@@ -86,6 +86,7 @@ def test_a_resumed_compiled_trial_equals_an_uninterrupted_one_bit_for_bit(uncomp
     assert whole.execution == rest.execution == {"backend": "compiled"}
     assert differing(weights(whole), weights(rest)) == []
     assert torch.equal(whole.loss_log[:9], rest.loss_log[:9])
+    assert rest.preparing_seconds > first.preparing_seconds > 0, "of both sessions"
 
 
 def more_updates_later():
