@@ -2,14 +2,16 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
 from rich.console import Console
 from rich.text import Text
+from torch.autograd import DeviceType  # type: ignore[attr-defined]
 from torch.profiler import ProfilerActivity, profile, supported_activities
 
 from ganbench.config.model import TrialConfig
@@ -108,15 +110,24 @@ def profile_arm(config: TrialConfig, data: Data, plan: RunPlan, path: Path) -> P
         watched.export_chrome_trace(str(path))
     except OSError as error:
         raise GanbenchError(f"{path}: cannot be written: {error.strerror or error}") from error
-    events = [(event.key, event.self_cpu_time_total / 1e6) for event in watched.key_averages()]
-    if device.type == "cuda":
-        events = [(e.key, e.self_device_time_total / 1e6) for e in watched.key_averages()]
+    events = spent_in_operations(watched.key_averages(), device)
     operations = sorted(
-        ((key, spent / watched_seconds) for key, spent in events if "::" in key),
+        ((key, spent / watched_seconds) for key, spent in events),
         key=lambda entry: -entry[1],
     )
     outside = max(0.0, 1 - sum(share for _, share in operations))
     return Profile(seconds, tuple(operations), outside, trial.execution["backend"])
+
+
+def spent_in_operations(events: Iterable[Any], device: torch.device) -> Sequence[tuple[str, float]]:
+    """Return the seconds of each of PyTorch's operations itself, of a profile's averages.
+
+    On CUDA those of its kernels: these stand there once more under names of their own.
+    """
+    own = [e for e in events if "::" in e.key and e.device_type == DeviceType.CPU]
+    if device.type == "cuda":
+        return [(event.key, event.self_device_time_total / 1e6) for event in own]
+    return [(event.key, event.self_cpu_time_total / 1e6) for event in own]
 
 
 def profile_lines(found: Profile) -> Sequence[str]:

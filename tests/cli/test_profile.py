@@ -1,12 +1,15 @@
 """``ganbench run --profile``: shares of a step, and traces that can be opened."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+import torch
 from click.testing import CliRunner
+from torch.autograd import DeviceType
 
 from ganbench.cli.main import cli
-from ganbench.cli.profile import Profile, profile_lines
+from ganbench.cli.profile import Profile, profile_lines, spent_in_operations
 
 STUDY = """
 name: profiled
@@ -58,6 +61,21 @@ def test_each_arm_has_its_shares_and_its_trace(tmp_path, monkeypatch):
         assert "aten::addmm" in names
     # Nothing was trained: a run of the study finds nothing in its way.
     assert [p.name for p in (tmp_path / "reports/profiled").iterdir()] == ["profiles"]
+
+
+def test_on_a_gpu_a_kernel_counts_once_though_it_is_told_twice():
+    # As PyTorch's profiler tells it: the operation with its kernels' time, then the kernel.
+    def event(key, device_type, on_device):
+        times = {"self_cpu_time_total": 5.0, "self_device_time_total": on_device}
+        return SimpleNamespace(key=key, device_type=device_type, **times)
+
+    events = [
+        event("aten::mul", DeviceType.CPU, 30.0),
+        event("void at::native::vectorized_elementwise_kernel<4>", DeviceType.CUDA, 30.0),
+        event("cudaLaunchKernel", DeviceType.CPU, 0.0),
+    ]
+    assert spent_in_operations(events, torch.device("cuda:0")) == [("aten::mul", 30e-6)]
+    assert spent_in_operations(events, torch.device("cpu")) == [("aten::mul", 5e-6)]
 
 
 def test_shares_add_up_to_a_whole():

@@ -10,6 +10,8 @@ from ganbench.training import Trial, dump, load
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    # Of a thread of autograd's whose first kernel is a product.
+    pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS:UserWarning"),
 ]
 TRICKS = {
     "batch_norm": {"placement": "both"},
