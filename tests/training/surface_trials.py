@@ -13,6 +13,18 @@ def make(name, **members):
     return type(name, (Trick,), {"name": name, "neutral": TrickParameters(), **members})
 
 
+def in_double():
+    """Return a trick that has everything computed in float64."""
+    return make(
+        "in_double",
+        transform_generator=lambda self, net, ctx: net.double(),
+        transform_discriminator=lambda self, net, ctx: net.double(),
+        transform_latent=lambda self, z, buf: z.double(),
+        transform_images=lambda self, x, is_real, buf: x.double(),
+        transform_targets=lambda self, t, is_real, role, buf: t.double(),
+    )
+
+
 def trial(*classes, seed=3, **changes):
     config = tiny_config({cls.name: {} for cls in classes}, **changes)
     return Trial(config, seed, tiny_data(), Host(classes=classes), CPU)

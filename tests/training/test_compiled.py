@@ -1,12 +1,11 @@
 """Compiled steps: the eager ones' numbers, draws and states, or an eager step and the reason."""
 
-import logging
 import re
 import shutil
 
 import pytest
 import torch
-from surface_trials import CPU, make
+from surface_trials import CPU, in_double, make
 
 from ganbench.config.model import Execution, Optimizer, Optimizers
 from ganbench.plugin import Host
@@ -38,18 +37,6 @@ def uncompiled(monkeypatch):
     monkeypatch.setattr(torch._inductor, "compile", lambda graph, arguments: graph)
     monkeypatch.setattr(compiled, "_functions", {})
     monkeypatch.setattr(compiled, "cpp_compiler", lambda: "none is called")
-
-
-def in_double():
-    """Return a trick that has everything computed in float64."""
-    return make(
-        "in_double",
-        transform_generator=lambda self, net, ctx: net.double(),
-        transform_discriminator=lambda self, net, ctx: net.double(),
-        transform_latent=lambda self, z, buf: z.double(),
-        transform_images=lambda self, x, is_real, buf: x.double(),
-        transform_targets=lambda self, t, is_real, role, buf: t.double(),
-    )
 
 
 @needs_compiler
@@ -361,58 +348,6 @@ def test_a_trick_that_says_so_and_a_rate_that_decays_are_taken_eagerly(uncompile
     decaying = trial(optimizers=Optimizers(generator=falling, discriminator=falling))
     decaying.advance(3)
     assert "the learning rate of generator decays" in decaying.execution["reason"]
-
-
-@quiet
-def test_a_failure_of_the_compiler_is_told(monkeypatch):
-    def fail(graph, arguments):
-        raise RuntimeError("no compiler here\nand more")
-
-    monkeypatch.setattr(torch._inductor, "compile", fail)
-    monkeypatch.setattr(compiled, "_functions", {})
-    monkeypatch.setattr(compiled, "cpp_compiler", lambda: "g++")
-    running = trial()
-    running.advance(3)
-    assert running.execution == {
-        "backend": "eager",
-        "reason": "the compiler failed: RuntimeError: no compiler here",
-    }
-
-
-@quiet
-def test_a_cpu_without_a_compiler_is_told_before_anything_is_traced(monkeypatch):
-    from torch._inductor import config
-
-    monkeypatch.setattr(config.cpp, "cxx", (None, "no-such-compiler"))
-    compiled.cpp_compiler.cache_clear()
-    try:
-        running = trial()
-        running.advance(3)
-    finally:
-        compiled.cpp_compiler.cache_clear()
-    assert running.execution == {
-        "backend": "eager",
-        "reason": "PyTorch's compiler finds no C++ compiler (CXX names one)",
-    }
-
-
-@quiet
-def test_a_toolkit_without_a_gpu_is_not_told_and_all_else_is(monkeypatch):
-    logger = logging.getLogger("torch.utils.cpp_extension")
-    told = []
-    listener = logging.Handler()
-    listener.emit = lambda record: told.append(record.getMessage())
-    monkeypatch.setattr(logger, "filters", [])
-    monkeypatch.setattr(logger, "handlers", [listener])
-
-    def compile(graph, arguments):
-        logger.warning("No CUDA runtime is found, using CUDA_HOME='%s'", "/usr/local/cuda")
-        logger.warning("the compiler is older than needed")
-        return graph
-
-    monkeypatch.setattr(torch._inductor, "compile", compile)
-    compiled.inductor(None, [])
-    assert told == ["the compiler is older than needed"]
 
 
 @quiet

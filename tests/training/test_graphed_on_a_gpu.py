@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from surface_trials import make
+from surface_trials import in_double, make
 from torch.nn import functional
 
 from ganbench.config.model import Execution, Optimizer, Optimizers
@@ -27,17 +27,6 @@ def trial(*classes, backend="graphed", tricks=None, steps=40, architecture="mlp"
         update={"execution": execution, **changes}
     )
     return Trial(config, 3, tiny_data(), Host(classes=list(classes)), CUDA)
-
-
-def in_double():
-    return make(
-        "in_double",
-        transform_generator=lambda self, net, ctx: net.double(),
-        transform_discriminator=lambda self, net, ctx: net.double(),
-        transform_latent=lambda self, z, buf: z.double(),
-        transform_images=lambda self, x, is_real, buf: x.double(),
-        transform_targets=lambda self, t, is_real, role, buf: t.double(),
-    )
 
 
 # Not DCGAN by Adam: its biases before a BatchNorm have no gradient but rounding.

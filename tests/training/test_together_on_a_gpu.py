@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 import torch
-from surface_trials import make
+from surface_trials import in_double, make
 from torch.nn import functional
 
 from ganbench.config.model import Execution, Optimizer, Optimizers
@@ -20,17 +20,6 @@ pytestmark = [
 DEVICE = torch.device("cuda")
 ROWS = 4
 TAKEN = {"backend": f"graphed, {ROWS} trials at once"}
-
-
-def in_double():
-    return make(
-        "in_double",
-        transform_generator=lambda self, net, ctx: net.double(),
-        transform_discriminator=lambda self, net, ctx: net.double(),
-        transform_latent=lambda self, z, buf: z.double(),
-        transform_images=lambda self, x, is_real, buf: x.double(),
-        transform_targets=lambda self, t, is_real, role, buf: t.double(),
-    )
 
 
 def trials(*classes, seeds=(7, 8, 9), tricks=None, together=ROWS, architecture="mlp", **changes):
