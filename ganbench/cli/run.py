@@ -62,10 +62,12 @@ def command(
     """
     # Late, so that --help needs neither torch nor optuna.
     from ganbench.study.forks import foresee
+    from ganbench.study.importing import without_collection
 
     if not (dry_run or trace_hooks or profile):
         foresee(given["device"])
-    from ganbench.cli.session import Options, make_plan, run
+    with without_collection():
+        from ganbench.cli.session import Options, make_plan, run
 
     wanted = Options(**given)
     if fresh and wanted.storage is not None:

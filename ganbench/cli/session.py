@@ -18,7 +18,7 @@ from ganbench.cli.verdicts import print_verdicts
 from ganbench.config.load import load_study
 from ganbench.config.model import Study
 from ganbench.plugin import GanbenchError, Host
-from ganbench.report import write_report
+from ganbench.report import prepare_report, write_report
 from ganbench.report.former import free_name, loss
 from ganbench.study.archive import Archive, read_results
 from ganbench.study.compute import choose_devices, default_workers
@@ -204,7 +204,7 @@ def _work(
         if plan.storage is not None:
             # First of all: what prepares a study may take long.
             close_storage(open_storage(Archive(plan.report).journal, plan.storage, monitor.notice))
-        return run_study(plan, monitor, fresh, joining)
+        return run_study(plan, monitor, fresh, joining, prepare_report)
     except KeyboardInterrupt:
         monitor.close()
         click.echo("interrupted while preparing; nothing was lost")

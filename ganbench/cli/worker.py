@@ -38,8 +38,10 @@ def command(storage: str | None, **given: Any) -> None:
         )
     # Late, so that --help needs neither torch nor optuna.
     from ganbench.study.forks import foresee
+    from ganbench.study.importing import without_collection
 
     foresee(given["device"])
-    from ganbench.cli.session import Options, join, make_plan
+    with without_collection():
+        from ganbench.cli.session import Options, join, make_plan
 
     sys.exit(join(make_plan(Options(storage=storage, joining=True, **given))))

@@ -216,5 +216,5 @@ def _gap(mode: str) -> tuple[int, ...]:
 def encode(image: Image.Image) -> bytes:
     """Return an image as a PNG."""
     stream = io.BytesIO()
-    image.save(stream, "PNG", optimize=True)
+    image.save(stream, "PNG")
     return stream.getvalue()

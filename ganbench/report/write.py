@@ -1,7 +1,9 @@
 """Writes a report's folder: a page, Markdown with pictures, and tables for programs."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -12,6 +14,7 @@ from ganbench.report.markdown import collapse_figure, curves_figure, to_markdown
 from ganbench.report.page import to_page
 from ganbench.study.effects import effects_of
 from ganbench.study.exploratory import explore
+from ganbench.study.importing import without_collection
 from ganbench.study.results import StudyResults
 from ganbench.study.statistics import compare
 
@@ -19,8 +22,18 @@ PICTURES = "figures"
 """Folder, inside the report's, that holds nothing but its pictures."""
 
 
+_SLOW = "scipy.stats"
+
+
 class ReportError(GanbenchError):
     """A report that cannot be written; what it reports on is in the ledger all the same."""
+
+
+def prepare_report() -> None:
+    """Import what a report takes longest for, if nobody has: while others work, say."""
+    if _SLOW not in sys.modules:
+        with without_collection():
+            import_module(_SLOW)
 
 
 def write_report(results: StudyResults, folder: Path, sections: Sequence[Section] = ()) -> Path:
@@ -50,6 +63,7 @@ def write_report(results: StudyResults, folder: Path, sections: Sequence[Section
     ReportError
         If the folder cannot be written to.
     """
+    prepare_report()
     comparisons = compare(results)
     explorations = explore(results, comparisons)
     effects = effects_of(results)

@@ -8,13 +8,6 @@ from pathlib import Path
 
 from ganbench.study.environment import environment_of_workers
 
-PRELOADED = [
-    "ganbench.study.leaving",
-    "ganbench.study.worker",
-    "ganbench.evaluation.evaluator",
-    "torch._dynamo",
-]
-"""What takes a worker seconds to import; the last is what PyTorch's optimizers begin with."""
 DRIVERS = ("/dev/nvidiactl", "/dev/kfd")
 """Where there is one of these, ``auto`` is a GPU."""
 
@@ -45,7 +38,7 @@ def serve() -> None:
     from multiprocessing import forkserver  # Windows has none
 
     with environment_of_workers("cpu"), interrupts_ignored():
-        forkserver.set_forkserver_preload(PRELOADED)
+        forkserver.set_forkserver_preload(["ganbench.study.preloaded"])
         forkserver.ensure_running()
 
 

@@ -7,6 +7,7 @@ from ganbench.study.archive import Archive
 from ganbench.study.auto import measure_backends, settle_auto
 from ganbench.study.definition import Definition
 from ganbench.study.design import Arm
+from ganbench.study.journal import JournalFile
 from ganbench.study.messages import Job
 from ganbench.study.monitor import Monitor, Overview
 from ganbench.study.prepare import Prepared, prepare_together
@@ -15,6 +16,19 @@ from ganbench.study.run_plan import RunPlan
 from ganbench.study.searches import Searches
 from ganbench.study.sequential import schedule_of
 from ganbench.study.wishes import notes_on_execution
+
+
+def tidy(plan: RunPlan, archive: Archive, monitor: Monitor, fresh: bool) -> None:
+    """Put in order what a run before may have left unfinished; if ``fresh``, delete it."""
+    if fresh:
+        archive.clear()
+    if plan.storage is not None:
+        return  # where machines share a folder, a half-written file is somebody's
+    archive.sweep()
+    if archive.journal.exists():
+        repaired = JournalFile(archive.journal).repair()
+        if repaired is not None:
+            monitor.notice(repaired)
 
 
 def prepared_for(plan: RunPlan, archive: Archive, monitor: Monitor) -> Prepared:

@@ -1,7 +1,7 @@
 """Runs a study: prepares, hands out, watches the workers, keeps the ledger in order."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,6 @@ from ganbench.study.design import Arm
 from ganbench.study.forks import can_fork, serve
 from ganbench.study.heading import heading, keep_sheet
 from ganbench.study.interrupts import Interrupts
-from ganbench.study.journal import JournalFile
 from ganbench.study.lanes import parties
 from ganbench.study.ledger import Ledger
 from ganbench.study.losses import TRIES
@@ -34,7 +33,7 @@ from ganbench.study.messages import (
 )
 from ganbench.study.monitor import Monitor, RunningTrial, State
 from ganbench.study.observers import Observers
-from ganbench.study.opening import job_of, overview_of, prepared_for
+from ganbench.study.opening import job_of, overview_of, prepared_for, tidy
 from ganbench.study.outcome import Outcome, given_up, rescued
 from ganbench.study.pace import Pace
 from ganbench.study.pool import Pool, WorkerProcess
@@ -55,7 +54,11 @@ LOOK_SECONDS = 2.0
 
 
 def run_study(
-    plan: RunPlan, monitor: Monitor, fresh: bool = False, joining: bool = False
+    plan: RunPlan,
+    monitor: Monitor,
+    fresh: bool = False,
+    joining: bool = False,
+    leisure: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Train every trial that the ledger does not answer yet.
 
@@ -68,6 +71,8 @@ def run_study(
     joining : bool
         Help with a study on a shared storage: leave what failed, wait for nobody, and write
         nothing that belongs to the report. Any number may join, in one folder too.
+    leisure : callable ()
+        Called again and again while a worker has nothing to do.
 
     Raises
     ------
@@ -79,16 +84,9 @@ def run_study(
         serve()  # imports for the workers while this process prepares
     archive = Archive(plan.report, plan.files)
     with nullcontext() if joining else archive.locked():
-        if fresh:
-            archive.clear()
-        if plan.storage is None:
-            archive.sweep()  # where machines share a folder, a half-written file is somebody's
-            if archive.journal.exists():
-                repaired = JournalFile(archive.journal).repair()
-                if repaired is not None:
-                    monitor.notice(repaired)
+        tidy(plan, archive, monitor, fresh)
         prepared = prepared_for(plan, archive, monitor)
-        return _Supervisor(plan, prepared, archive, monitor, joining).run()
+        return _Supervisor(plan, prepared, archive, monitor, joining, leisure).run()
 
 
 class _Supervisor:
@@ -100,9 +98,11 @@ class _Supervisor:
         prepared: Prepared,
         archive: Archive,
         monitor: Monitor,
-        joining: bool = False,
+        joining: bool,
+        leisure: Callable[[], None],
     ) -> None:
-        self.plan, self.archive, self.monitor, self.joining = plan, archive, monitor, joining
+        self.plan, self.archive, self.monitor = plan, archive, monitor
+        self.joining, self.leisure = joining, leisure
         self.observers = Observers(plan.host, monitor.notice)
         self.searches = prepared.searches(plan)
         self.arms: tuple[Arm, ...] = (*prepared.arms, *self.searches.arms)
@@ -120,10 +120,9 @@ class _Supervisor:
         self.header = heading(plan, prepared, self.searches, archive)
         if not joining:
             keep_sheet(prepared, archive)
-        self.early_deaths = self.fruitless = 0
+        self.early_deaths = self.fruitless = self.trained = 0
         self.kinds: Counter[str] = Counter()
         self.failed: list[Ended] = []
-        self.trained = 0
         self.stopped: str | None = None
         self.broken: str | None = None
         self.stirred = self.over = False
@@ -284,6 +283,8 @@ class _Supervisor:
                 self.stirred = False
                 with self.looks.taken():
                     self._go_on()
+            if any(worker.idle for worker in self.pool.workers):
+                self.leisure()
             if self._ending and not asked:
                 asked = True
                 self.pool.ask_to_stop()
@@ -327,8 +328,6 @@ class _Supervisor:
                 self.monitor.notice(text)
             case Broken(text):
                 self.broken, worker.finished = text, True
-            case _:
-                pass
 
     def _end_trial(self, ended: Ended, trial: RunningTrial | None) -> None:
         self.progress.end(ended, trial)

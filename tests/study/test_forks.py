@@ -54,6 +54,6 @@ def test_it_is_not_foreseen_by_a_process_that_has_imported_torch(served, monkeyp
 def test_it_ends_without_taking_its_imports_apart():
     done = python(
         "import atexit\natexit.register(print, 'taken apart')\n"
-        "import ganbench.study.leaving\nprint('end', flush=True)"
+        "import ganbench.study.preloaded\nprint('end', flush=True)"
     )
     assert (done.stdout, done.returncode) == ("end\n", 0)
