@@ -1,14 +1,18 @@
 """What the machinery of hooks costs: six tricks that do nothing, against none.
 
-``python benchmarks/hooks.py`` has two trials of the smallest network take turns: one without
-tricks, one with six that override every chained hook of the step and hand on what they are given.
-The difference is the price of calling them, without what a real trick computes.
+``python benchmarks/hooks.py`` trains the smallest network with its steps composed, in turn, with
+six tricks and without: they override every chained hook of the step and hand on what they are
+given. The difference is the price of calling them, without what a real trick computes. Two trials
+would differ by as much again, by where in memory each has its weights; so it is one, and some such
+one after the other.
 """
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,6 +22,7 @@ from torch import Tensor
 
 from ganbench.plugin import Buffers, Half, Host, Role, Trick, TrickParameters
 from ganbench.study.compute import set_up_torch
+from ganbench.study.paired import t_interval
 from ganbench.training import Trial
 
 COUNT = 6
@@ -53,11 +58,18 @@ class Idle(Trick):
         pass
 
 
-def trial_with(count: int, device: str) -> Trial:
-    """Return a trial of the smallest network with ``count`` idle tricks."""
-    classes: list[Any] = [type(f"Idle{i}", (Idle,), {"name": f"idle{i}"}) for i in range(count)]
+def trials(device: str) -> tuple[Trial, Trial]:
+    """Return a trial of the smallest network without tricks, and the same one with idle ones."""
+    classes: list[Any] = [type(f"Idle{i}", (Idle,), {"name": f"idle{i}"}) for i in range(COUNT)]
     tricks: dict[str, dict[str, Any]] = {cls.name: {} for cls in classes}
-    return build(NETWORKS[0], tricks, {}, device, Host(classes=classes))
+    idle = build(NETWORKS[0], tricks, {}, device, Host(classes=classes))
+    without = copy.copy(idle)
+    (pair,) = idle._steps
+    parts = replace(pair.parts, tricks=())
+    without._steps = [copy.copy(pair)]
+    without._steps[0].parts, without._steps[0]._updates = parts, {}
+    without._schedules = [[]]
+    return without, idle
 
 
 def microseconds(trial: Trial, steps: int, device: str) -> float:
@@ -69,10 +81,24 @@ def microseconds(trial: Trial, steps: int, device: str) -> float:
     return (time.perf_counter() - began) / steps * 1e6
 
 
+def turns(count: int, steps: int, device: str) -> tuple[list[float], list[float]]:
+    """Return what steps of a trial took, without tricks and with them, turn by turn."""
+    pair = trials(device)
+    took: tuple[list[float], list[float]] = ([], [])
+    for trial in pair:
+        microseconds(trial, 10, device)
+    for turn in range(count):
+        # The one that comes second finds warmer caches: they take that in turns too.
+        for index in (0, 1) if turn % 2 else (1, 0):
+            took[index].append(microseconds(pair[index], steps, device))
+    return took
+
+
 def main() -> None:
-    """Take turns, and print the difference."""
+    """Have them take turns, and print the difference."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--turns", type=int, default=2000)
+    parser.add_argument("--trials", type=int, default=20, help="one after the other")
+    parser.add_argument("--turns", type=int, default=300, help="of each")
     parser.add_argument("--steps", type=int, default=5, help="in a turn")
     parser.add_argument("--device", default="cpu")
     add_options(parser)
@@ -80,25 +106,17 @@ def main() -> None:
     if options.write:
         expect_place(f"hooks {options.device}")
     set_up_torch(options.device)
-    trials = [trial_with(count, options.device) for count in (0, COUNT)]
-    turns = []
-    for turn in range(options.turns):
-        # The one that comes second finds warmer caches: they take that in turns too.
-        order = (0, 1) if turn % 2 else (1, 0)
-        took = {
-            index: microseconds(trials[index], options.steps, options.device) for index in order
-        }
-        turns.append((took[0], took[1]))
-    turns = turns[options.turns // 10 :]  # the first warm up
-    differences = sorted(idle - without for without, idle in turns)
-    # The interval of a median: order statistics, of the binomial distribution's normal limit.
-    middle, reach = len(differences) / 2, 0.98 * len(differences) ** 0.5
-    low, high = differences[int(middle - reach)], differences[int(middle + reach)]
-    difference = statistics.median(differences)
-    without = statistics.median(time for time, _ in turns)
+    without, differences = [], []
+    for _ in range(options.trials):
+        bare, idle = turns(options.turns, options.steps, options.device)
+        without.append(statistics.median(bare))
+        # In each pair of turns the machine is in the same mood.
+        differences.append(statistics.median(i - b for b, i in zip(bare, idle, strict=True)))
+    difference = statistics.mean(differences)
+    low, high = t_interval(differences, 0.05)[1:]
     row = (
         NETWORKS[0].name,
-        f"{without:.0f}",
+        f"{statistics.median(without):.0f}",
         f"{difference:.1f}",
         f"{low:.1f} to {high:.1f}",
         f"{difference / 10:.2f}",
@@ -108,8 +126,9 @@ def main() -> None:
     print(body)
     if options.write:
         note = (
-            f"Six tricks that override seven hooks and do nothing, against none: the median "
-            f"difference of {len(turns)} pairs of turns of {options.steps} steps."
+            f"Six tricks that override seven hooks and do nothing, against none: the mean over "
+            f"{options.trials} trials, of each the median difference of {options.turns} pairs of "
+            f"turns of {options.steps} steps."
         )
         write(f"hooks {options.device}", f"{note}\n\n{body}", options.device)
 

@@ -2,7 +2,8 @@
 
 A candidate is a function that makes a function which takes steps. Each of its processes is
 started once, warmed up, and then waits for its turn: no two candidates ever run at once, and
-whatever the machine does besides meets all of them alike.
+whatever the machine does besides meets all of them alike. A turn lasts as long for everybody; what
+is counted is steps.
 """
 
 import multiprocessing
@@ -17,6 +18,9 @@ from typing import Any
 
 from ganbench.study.environment import THREAD_VARIABLES
 
+NO_FASTER = 1.2
+PORTIONS = 20
+"""Into how many a turn is cut at most; after each, a process looks at the clock."""
 Runner = Callable[[int], None]
 """Takes a number of steps, and returns when they are done."""
 
@@ -32,7 +36,7 @@ class Candidate:
         Of a module: it is called in another process.
     arguments : tuple
     processes : int
-        How many run side by side, each taking all the steps.
+        How many run side by side.
     threads : int or None
         Of PyTorch, in each process; None for its own choice.
     """
@@ -67,7 +71,7 @@ def race(candidates: Sequence[Candidate], seconds: float, rounds: int) -> Mappin
         for _ in range(rounds):
             for team in teams:
                 if team.failure is None:
-                    rates[team.candidate.name].append(team.turn())
+                    rates[team.candidate.name].append(team.turn(seconds))
         return {
             team.candidate.name: team.failure or statistics.median(rates[team.candidate.name])
             for team in teams
@@ -80,7 +84,6 @@ class _Team:
     def __init__(self, candidate: Candidate, stack: ExitStack) -> None:
         self.candidate = candidate
         self.failure: str | None = None
-        self._steps = 1
         self._links: list[Connection] = []
         context = multiprocessing.get_context("spawn")
         for _ in range(candidate.processes):
@@ -96,28 +99,30 @@ class _Team:
             self._links.append(ours)
 
     def warm_up(self, seconds: float) -> None:
-        """Find out how many steps a turn takes; compilers and caches do their work."""
-        while self.failure is None:
-            # Twice: the first time, something may have been compiled.
-            took = min(self._steps * len(self._links) / self.turn() for _ in range(2))
-            if took >= seconds / 2:
-                self._steps = max(1, round(self._steps * seconds / took))
-                return
-            self._steps *= 2
+        """Take turns until one is hardly faster than before: compilers and caches do their work."""
+        fastest, faster = self.turn(seconds), self.turn(seconds)
+        while self.failure is None and faster > NO_FASTER * fastest:
+            fastest, faster = faster, self.turn(seconds)
 
-    def turn(self) -> float:
-        """Return steps a second, of all processes together."""
-        began = time.perf_counter()
+    def turn(self, seconds: float) -> float:
+        """Return steps a second, of all processes together, each for as long as all the others.
+
+        Processes that each took a number of steps would be as fast as the slowest of them: a
+        study's workers do not wait for each other.
+        """
         for link in self._links:
-            link.send(self._steps)
+            link.send(seconds)
+        rate = 0.0
         for link in self._links:
             try:
                 answer = link.recv()
             except EOFError:
                 answer = "its process died"
-            if answer is not None:
-                self.failure = str(answer)
-        return self._steps * len(self._links) / (time.perf_counter() - began)
+            if isinstance(answer, str):
+                self.failure = answer
+            else:
+                rate += answer
+        return rate
 
 
 @contextmanager
@@ -145,14 +150,23 @@ def _serve(candidate: Candidate, link: Connection, start_method: str) -> None:
         def run(steps: int) -> None:
             raise RuntimeError(reason)
 
+    portion = 1
     while True:
         try:
-            steps = link.recv()
+            seconds = link.recv()
         except EOFError:
             os._exit(0)  # a DataLoader's workers would be waited for
+        began = now = time.perf_counter()
+        steps = 0
         try:
-            run(steps)
+            while now < began + seconds:
+                before = now
+                run(portion)
+                steps += portion
+                now = time.perf_counter()
+                if now - before < seconds / PORTIONS:
+                    portion *= 2
         except Exception as error:
             link.send(str(error))
         else:
-            link.send(None)
+            link.send(steps / (now - began))

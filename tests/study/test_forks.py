@@ -57,3 +57,12 @@ def test_it_ends_without_taking_its_imports_apart():
         "import ganbench.study.preloaded\nprint('end', flush=True)"
     )
     assert (done.stdout, done.returncode) == ("end\n", 0)
+
+
+def test_it_has_imported_the_plugins_and_what_optimizers_begin_with():
+    done = python(
+        "import sys, ganbench.study.preloaded\n"
+        "wanted = ('torch._dynamo', 'ganbench_plugins.tricks.label_smoothing')\n"
+        "print([name in sys.modules for name in wanted], flush=True)"
+    )
+    assert done.stdout == "[True, True]\n", done.stderr

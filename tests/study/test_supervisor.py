@@ -159,7 +159,7 @@ def cache(tmp_path_factory):
 def run(tmp_path, host, cache, monkeypatch, own_torch):
     """Run the study with workers that play a script; return the outcome, log and results."""
 
-    def run(script, study=STUDY, workers=1):
+    def run(script, study=STUDY, workers=1, **further):
         study = Study.model_validate(study)
         plan = RunPlan(
             study=study,
@@ -177,7 +177,7 @@ def run(tmp_path, host, cache, monkeypatch, own_torch):
         )
         monkeypatch.setattr(pool_module.worker, "main", script)
         log = Log()
-        return run_study(plan, log), log, read_results(plan.report)
+        return run_study(plan, log, **further), log, read_results(plan.report)
 
     return run
 
@@ -233,6 +233,17 @@ def lingers_over_the_last_trial(job, connection):
             time.sleep(2)
         ledger.finish(claim.number, Ending("complete", 1.0, (), 1.0, 1.0, 8, None, {}))
         connection.send(Ended(*own, "complete", 8, 1.0, 1.0))
+
+
+def test_there_is_leisure_while_one_worker_trains_the_last_trial(run, tmp_path):
+    ended = []
+
+    def leisure():
+        trials = read_results(tmp_path / "report").trials
+        ended.append(sum(trial.outcome == "complete" for trial in trials))
+
+    run(lingers_over_the_last_trial, workers=2, leisure=leisure)
+    assert ended[0] == 3
 
 
 def test_a_worker_for_whom_nothing_is_left_keeps_still(run, tmp_path):
