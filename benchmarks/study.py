@@ -3,8 +3,8 @@
 ``python benchmarks/study.py`` runs a study of three arms as ``ganbench run`` does it, with its
 start, evaluations, ledger and report, and then as many trainings of as many steps by the
 copied loop, which measures nothing. Both have the whole machine. From the study's own
-``results.json`` it tells where the time of the workers went; and once more of a study whose trials
-are ten times as long, since what a study costs besides hardly depends on that.
+``results.json`` and journal it tells where the time of the workers went; and once more of a study
+whose trials are ten times as long, since what a study costs besides hardly depends on that.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ LONGER = 10
 NETWORK = Network("digits", "dcgan-upsample", {"width": 16}, (1, 8, 8))
 
 
-def study(folder: Path, steps: int, seeds: int, device: str) -> tuple[float, dict[str, Any]]:
-    """Run the study; return its wall time in seconds, and its results."""
+def study(folder: Path, steps: int, seeds: int, device: str) -> tuple[float, str]:
+    """Run the study; return its wall time in seconds, and on what it was spent, in words."""
     path = folder / "timed.yaml"
     path.write_text(STUDY.format(steps=steps, every=max(1, steps // 6), seeds=seeds))
     began = time.perf_counter()
@@ -53,7 +54,9 @@ def study(folder: Path, steps: int, seeds: int, device: str) -> tuple[float, dic
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
     wall = time.perf_counter() - began
-    return wall, json.loads((folder / "reports/timed/results.json").read_text())
+    report = folder / "reports/timed"
+    results = json.loads((report / "results.json").read_text())
+    return wall, shares(wall, results, waiting((report / "ledger/journal.log").read_text()))
 
 
 def one_after_another(steps: int, trials: int, device: str, start_method: str) -> float:
@@ -66,18 +69,29 @@ def one_after_another(steps: int, trials: int, device: str, start_method: str) -
     return time.perf_counter() - began
 
 
-def shares(wall: float, results: dict[str, Any]) -> str:
-    """Return a sentence on where the time of a study's workers went."""
+def waiting(journal: str) -> float:
+    """Return for how many seconds workers that had nothing to do waited for the last trial."""
+    ends: dict[str, datetime] = {}
+    for line in journal.splitlines():
+        entry = json.loads(line)
+        if entry.get("datetime_complete"):
+            ends[entry["worker_id"]] = datetime.fromisoformat(entry["datetime_complete"])
+    return sum((max(ends.values()) - end).total_seconds() for end in ends.values())
+
+
+def shares(wall: float, results: dict[str, Any], waited: float) -> str:
+    """Return sentences on where the time of a study's workers went."""
     workers = results["environment"]["workers"]
     training = sum(trial["training_seconds"] for trial in results["trials"])
     measuring = sum(trial["evaluation_seconds"] for trial in results["trials"])
-    rest = wall * workers - training - measuring
+    rest = wall * workers - training - measuring - waited
     return (
         f"Of the {workers} workers' time, {wall:.0f} s each, {training / wall / workers:.1%} went "
         f"into training, {measuring / wall / workers:.1%} into evaluations "
-        f"({measuring / training:.1%} of training), and {rest / wall / workers:.1%} into starting, "
-        f"the reference, the ledger and the report, and waiting for the other worker's last trial: "
-        f"{rest / workers:.1f} s of wall time."
+        f"({measuring / training:.1%} of training), {waited / wall / workers:.1%} into waiting for "
+        f"another worker's last trial, and {rest / wall / workers:.1%} into the machinery, which "
+        f"is starting, the reference, the ledger, pictures, checkpoints and the report: "
+        f"{rest / workers:.1f} s of wall time, {rest / training:.1%} of training."
     )
 
 
@@ -93,7 +107,7 @@ def main() -> None:
         expect_place(f"study {options.device}")
     trials = ARMS * options.seeds
     with tempfile.TemporaryDirectory() as folder:
-        wall, results = study(Path(folder), options.steps, options.seeds, options.device)
+        wall, spent = study(Path(folder), options.steps, options.seeds, options.device)
     print(f"ganbench: {wall:.1f} s", flush=True)
     context = multiprocessing.get_context("spawn")
     with threads(None), ProcessPoolExecutor(1, mp_context=context) as process:
@@ -105,12 +119,12 @@ def main() -> None:
         ("copied loop", f"{reference:.1f}", f"{trials * 3600 / reference:,.0f}", "1.0×"),
     ]
     body = table(("", "wall time, s", "trials an hour", "ratio"), rows)
-    body += f"\n\n{trials} trials of {options.steps} steps. {shares(wall, results)}"
+    body += f"\n\n{trials} trials of {options.steps} steps. {spent}"
     print(body, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         steps = LONGER * options.steps
-        wall, results = study(Path(folder), steps, options.seeds, options.device)
-    body += f"\n\nAs many trials of {steps:,} steps. {shares(wall, results)}"
+        _, spent = study(Path(folder), steps, options.seeds, options.device)
+    body += f"\n\nAs many trials of {steps:,} steps. {spent}"
     print(body)
     if options.write:
         write(f"study {options.device}", body, options.device)

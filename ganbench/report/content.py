@@ -32,6 +32,7 @@ from ganbench.report.ways import cost_notes, how_steps_were_taken, mixed_costs
 from ganbench.report.words import (
     NOTHING,
     VerdictRow,
+    cost_interval_words,
     cost_words,
     count,
     duration,
@@ -280,12 +281,14 @@ def _cost(results: StudyResults, comparisons: Sequence[Comparison]) -> Table:
                 item.arm,
                 duration(item.seconds_per_step),
                 cost_words(item.cost, item.arm in mixed),
+                cost_interval_words(item.cost_interval),
                 duration(median(trial.training_seconds for trial in complete)),
                 duration(median(trial.evaluation_seconds for trial in complete)),
             )
         )
     against = f"Against {results.reference.removeprefix('the ')}"
-    head = ("Arm", "Time a step", against, "Training a trial", "Evaluating a trial")
+    level = f"{100 * (1 - results.alpha):.3g}% interval"
+    head = ("Arm", "Time a step", against, level, "Training a trial", "Evaluating a trial")
     return Table(head, tuple(rows))
 
 

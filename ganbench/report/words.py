@@ -225,6 +225,11 @@ def rate(share: Rate) -> str:
     return f"{share.count} / {share.total}" if share.total else NOTHING
 
 
+def cost_interval_words(found: tuple[float, float] | None) -> str:
+    """Return the interval of a cost as ``×1.15 to ×1.26``."""
+    return NOTHING if found is None else f"×{found[0]:.2f} to ×{found[1]:.2f}"
+
+
 def duration(seconds: float) -> str:
     """Return seconds as a reader would say them."""
     if seconds < 1:

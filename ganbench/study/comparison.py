@@ -107,6 +107,8 @@ class Comparison:
         Seconds a step as a ratio to the baseline's: median over the seeds.
     left_out : int
         Seeds of the study that give no pair: failed, pending, or both trials rank last.
+    cost_interval : (float, float) or None
+        Of that median, exact; None of the reference itself, or with too few seeds.
     seeds_for_effect, seeds_for_margin : int or None
         For an inconclusive arm: how many seeds in all would probably show an effect of the size
         seen, and how many that it lies within the margin, if what was observed is the truth;
@@ -132,6 +134,7 @@ class Comparison:
     seconds_per_step: float | None
     cost: float | None
     left_out: int
+    cost_interval: tuple[float, float] | None = None
     seeds_for_effect: int | None = None
     seeds_for_margin: int | None = None
     levels: Mapping[str, Any] = field(default_factory=dict)

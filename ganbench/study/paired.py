@@ -203,6 +203,22 @@ def signed_rank_interval(differences: ArrayLike, alpha: float) -> tuple[float, f
     return estimate, float(lower[depth - 1]), float(upper[-depth])
 
 
+def median_interval(values: ArrayLike, alpha: float) -> tuple[float, float] | None:
+    """Return the exact interval of a median: two order statistics, from the sign test.
+
+    It presumes no distribution (Conover, 1999, section 3.2). None where there are too few values
+    for one of that level: fewer than 6 at 95 %.
+
+    Parameters
+    ----------
+    values : array of shape (values,), finite
+    alpha : float in (0, 1)
+    """
+    test = scipy.stats.quantile_test(_vector(values), p=0.5)
+    found = test.confidence_interval(1 - alpha)
+    return (float(found.low), float(found.high)) if np.isfinite(found.low) else None
+
+
 @cache
 def _signed_rank_depth(pairs: int, alpha: float) -> int:
     """Return the largest k with P(W < k) <= alpha / 2, for Wilcoxon's statistic W."""

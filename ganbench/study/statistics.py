@@ -31,7 +31,7 @@ from math import expm1, inf, isfinite, log2
 from statistics import fmean, median, stdev
 
 from ganbench.study.comparison import Comparison, Effect, Looks, Rate, Verdict
-from ganbench.study.paired import holm, signed_ranks, wilson_interval
+from ganbench.study.paired import holm, median_interval, signed_ranks, wilson_interval
 from ganbench.study.planning import seeds_for_margin, seeds_for_power
 from ganbench.study.reasons import AGREED, Census, more_seeds, why_inconclusive, why_not_yet
 from ganbench.study.results import ArmResult, Outcome, StudyResults, TrialResult, label
@@ -112,6 +112,7 @@ def _describe_baseline(results: StudyResults) -> Comparison:
         reason=_census(results, baseline).own(),
         left_out=0,
         cost=None,
+        cost_interval=None,
     )
 
 
@@ -191,6 +192,7 @@ def _describe(
         seconds_per_step=median(speeds.values()) if speeds else None,
         cost=median(ratios) if ratios else None,
         left_out=len(results.seeds) - (len(effect.differences) if effect else 0),
+        cost_interval=median_interval(ratios, alpha) if ratios else None,
     )
 
 

@@ -11,6 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 from ganbench.study.paired import (
     equivalence_test,
     holm,
+    median_interval,
     sign_flip_test,
     signed_rank_interval,
     signed_ranks,
@@ -119,6 +120,14 @@ def test_signed_rank_interval_ends_at_infinity_where_divergence_leaves_it_open()
     assert 0.2 < estimate < 0.5
     # Opposite infinities: their average could be anything.
     assert signed_rank_interval([-inf, inf], 0.9) == (0.0, -inf, inf)
+
+
+def test_median_interval_is_of_the_order_statistics_that_the_binomial_distribution_says():
+    # Of ten, P(B < 2) = 11/1024 <= .025 < 56/1024 = P(B < 3): the second and the ninth.
+    assert median_interval([7, 3, 9, 1, 10, 5, 2, 8, 6, 4], 0.05) == (2, 9)
+    # 2/2^6 = .03125 <= .05 < 2/2^5, as for signed ranks.
+    assert median_interval([1, 2, 3, 4, 5, 6], 0.05) == (1, 6)
+    assert median_interval([1, 2, 3, 4, 5], 0.05) is None
 
 
 def test_holm_on_a_family_worked_by_hand():

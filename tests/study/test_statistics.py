@@ -117,6 +117,18 @@ def test_collapse_and_cost_are_counted_over_the_right_trials():
     assert row.seconds_per_step == pytest.approx(0.22)
 
 
+def test_a_cost_has_the_interval_of_its_median_over_seeds():
+    seeds = range(10)
+    base = [trial("baseline", s, BASE[s], seconds=10.0) for s in seeds]
+    arm = [trial("arm", s, BASE[s], seconds=11.0 + s) for s in seeds]  # ×1.1 to ×2.0
+    reference, row = compare(study_of({"baseline": base, "arm": arm}, seeds))
+    assert row.cost == pytest.approx(1.55)
+    assert row.cost_interval == pytest.approx((1.2, 1.9))  # of ten the second and the ninth
+    assert (reference.cost, reference.cost_interval) == (None, None)
+    few = compare(study_of({"baseline": base[:5], "arm": arm[:5]}, range(5)))
+    assert few[1].cost_interval is None
+
+
 def test_best_and_area_are_read_from_the_curve():
     seeds = range(6)
     base = [trial("baseline", s, curve=(40.0, 20.0, 30.0)) for s in seeds]
