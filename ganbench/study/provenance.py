@@ -1,7 +1,7 @@
 """What a result was made with, besides its configuration: results of one kind make pairs."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import TrialState
@@ -23,6 +23,29 @@ def provenance(device: str) -> dict[str, str]:
         "torch": str(torch.__version__),
         "ganbench": __version__,
     }
+
+
+def unused_results(
+    records: Sequence[Record], missing: Iterable[Cell], keys: Container[str], device: str
+) -> list[str]:
+    """Say of which results in the ledger a run makes nothing, and why; see below.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        All of the ledger.
+    missing : iterable of Cell
+        What is to be trained.
+    keys : container of str
+        Of all arms' configurations.
+    device : str
+        On which the run trains.
+    """
+    found = (
+        notice_of_others(records, missing, provenance(device)),
+        notice_of_strangers(records, keys),
+    )
+    return [notice for notice in found if notice is not None]
 
 
 def notice_of_others(
@@ -58,6 +81,37 @@ def notice_of_others(
     return (
         f"{results} not used, for this run could not be compared with them ({told}); "
         "those trials are trained again, and both results stay in the ledger"
+    )
+
+
+def notice_of_strangers(records: Iterable[Record], keys: Container[str]) -> str | None:
+    """Say how many results there are of none of a run's arms, as after a change of settings.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        All of the ledger; those of searches do not count.
+    keys : container of str
+        Of all arms' configurations.
+
+    Returns
+    -------
+    str or None
+        None if there are no such results.
+    """
+    strange = {
+        record.identity
+        for record in records
+        if record.state == TrialState.COMPLETE
+        and record.index is None
+        and record.identity[0] not in keys
+    }
+    if not strange:
+        return None
+    results = "1 earlier result is" if len(strange) == 1 else f"{len(strange)} earlier results are"
+    return (
+        f"{results} not used, being of other settings than this run's, or of arms that it has not; "
+        "they stay in the ledger"
     )
 
 

@@ -39,7 +39,7 @@ from ganbench.study.pace import Pace
 from ganbench.study.pool import Pool, WorkerProcess
 from ganbench.study.prepare import Prepared
 from ganbench.study.progress import Progress
-from ganbench.study.provenance import notice_of_others, provenance
+from ganbench.study.provenance import unused_results
 from ganbench.study.records import Cell, Record, failures, not_applicable, running
 from ganbench.study.rivals import claim_name
 from ganbench.study.run_plan import RunPlan, arm_result, definition_of
@@ -139,9 +139,9 @@ class _Supervisor:
             before = failures(self.ledger.records()).values()
             self.forgiven = {(record.study, record.number) for record in before}
         missing = self._supply(orphans=True)
-        others = notice_of_others(self.ledger.records(), missing, provenance(self.plan.devices[0]))
-        if others is not None:
-            self.monitor.notice(others)
+        keys = {arm.config.key() for arm in self.arms if arm.config}
+        for note in unused_results(self.ledger.records(), missing, keys, self.plan.devices[0]):
+            self.monitor.notice(note)
         self.ledger.describe(
             {"question": self.plan.study.question, "primary": self.plan.study.evaluation.primary}
         )

@@ -1,6 +1,6 @@
 from ganbench.study.definition import Definition
 from ganbench.study.ledger import Ledger
-from ganbench.study.provenance import notice_of_others, provenance
+from ganbench.study.provenance import notice_of_others, notice_of_strangers, provenance
 from ganbench.study.records import Cell, Ending
 
 HERE = {"device": "cpu", "torch": "2.15.0", "ganbench": "0.1.0"}
@@ -47,3 +47,14 @@ def test_results_of_other_data_are_told_as_such(tmp_path):
 def test_results_that_are_used_are_no_news(tmp_path):
     ledger = ledger_with(tmp_path, HERE)
     assert notice_of_others(ledger.records(), ledger.queue(cells("old")), HERE) is None
+
+
+def test_results_of_none_of_the_arms_are_told(tmp_path):
+    ledger = ledger_with(tmp_path, HERE, HERE)
+    said = notice_of_strangers(ledger.records(), {"another key"})
+    assert said.startswith("2 earlier results are not used, being of other settings than this run")
+
+
+def test_results_of_the_arms_are_no_news_whatever_they_were_made_with(tmp_path):
+    ledger = ledger_with(tmp_path, {**HERE, "device": "cuda"})
+    assert notice_of_strangers(ledger.records(), {"key", "another key"}) is None
