@@ -18,7 +18,7 @@ from typing import Any
 
 from ganbench.study.environment import THREAD_VARIABLES
 
-NO_FASTER = 1.2
+HARDLY_FASTER = 1.2
 PORTIONS = 20
 """Into how many a turn is cut at most; after each, a process looks at the clock."""
 Runner = Callable[[int], None]
@@ -100,9 +100,9 @@ class _Team:
 
     def warm_up(self, seconds: float) -> None:
         """Take turns until one is hardly faster than before: compilers and caches do their work."""
-        fastest, faster = self.turn(seconds), self.turn(seconds)
-        while self.failure is None and faster > NO_FASTER * fastest:
-            fastest, faster = faster, self.turn(seconds)
+        before, now = 0.0, self.turn(seconds)
+        while self.failure is None and now > HARDLY_FASTER * before:
+            before, now = now, self.turn(seconds)
 
     def turn(self, seconds: float) -> float:
         """Return steps a second, of all processes together, each for as long as all the others.

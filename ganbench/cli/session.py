@@ -204,7 +204,8 @@ def _work(
         if plan.storage is not None:
             # First of all: what prepares a study may take long.
             close_storage(open_storage(Archive(plan.report).journal, plan.storage, monitor.notice))
-        return run_study(plan, monitor, fresh, joining, prepare_report)
+        leisure = (lambda: None) if joining else prepare_report
+        return run_study(plan, monitor, fresh, joining, leisure)
     except KeyboardInterrupt:
         monitor.close()
         click.echo("interrupted while preparing; nothing was lost")

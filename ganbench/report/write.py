@@ -1,9 +1,7 @@
 """Writes a report's folder: a page, Markdown with pictures, and tables for programs."""
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -14,7 +12,7 @@ from ganbench.report.markdown import collapse_figure, curves_figure, to_markdown
 from ganbench.report.page import to_page
 from ganbench.study.effects import effects_of
 from ganbench.study.exploratory import explore
-from ganbench.study.importing import without_collection
+from ganbench.study.importing import import_quickly
 from ganbench.study.results import StudyResults
 from ganbench.study.statistics import compare
 
@@ -22,18 +20,13 @@ PICTURES = "figures"
 """Folder, inside the report's, that holds nothing but its pictures."""
 
 
-_SLOW = "scipy.stats"
-
-
 class ReportError(GanbenchError):
     """A report that cannot be written; what it reports on is in the ledger all the same."""
 
 
 def prepare_report() -> None:
-    """Import what a report takes longest for, if nobody has: while others work, say."""
-    if _SLOW not in sys.modules:
-        with without_collection():
-            import_module(_SLOW)
+    """Import what a report takes longest for: while others work, say."""
+    import_quickly("scipy.stats")
 
 
 def write_report(results: StudyResults, folder: Path, sections: Sequence[Section] = ()) -> Path:

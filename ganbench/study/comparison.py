@@ -108,7 +108,8 @@ class Comparison:
     left_out : int
         Seeds of the study that give no pair: failed, pending, or both trials rank last.
     cost_interval : (float, float) or None
-        Of that median, exact; None of the reference itself, or with too few seeds.
+        Of that median, of level 1 - alpha at least; None of the reference itself, with too few
+        seeds, or where seeds were trained together and so measured as one.
     seeds_for_effect, seeds_for_margin : int or None
         For an inconclusive arm: how many seeds in all would probably show an effect of the size
         seen, and how many that it lies within the margin, if what was observed is the truth;

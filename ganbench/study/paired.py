@@ -204,10 +204,10 @@ def signed_rank_interval(differences: ArrayLike, alpha: float) -> tuple[float, f
 
 
 def median_interval(values: ArrayLike, alpha: float) -> tuple[float, float] | None:
-    """Return the exact interval of a median: two order statistics, from the sign test.
+    """Return an interval of a median: the two order statistics that the sign test says.
 
-    It presumes no distribution (Conover, 1999, section 3.2). None where there are too few values
-    for one of that level: fewer than 6 at 95 %.
+    It presumes no distribution, and covers the median with probability 1 - alpha at least (Conover,
+    1999, section 3.2). None where there are too few values for that: fewer than 6 at 95 %.
 
     Parameters
     ----------

@@ -6,17 +6,16 @@ whoever reads the output of ``ganbench`` waits for its end.
 
 import atexit
 import os
-from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import distribution
 
 from ganbench.study.importing import without_collection
 
 with without_collection():
     for name in ("ganbench.study.worker", "ganbench.evaluation.evaluator", "torch._dynamo"):
         import_module(name)
-    from ganbench.plugin import Host
-
-    with suppress(Exception):  # a plugin's own, which whoever meets it says
-        Host()
+    # Those of others may do at their import what is not to be shared, such as start a thread.
+    for plugin in distribution("ganbench").entry_points.select(group="ganbench"):
+        plugin.load()
 
 atexit.register(os._exit, 0)

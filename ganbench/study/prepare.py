@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from ganbench.study.choice import Choice
 from ganbench.study.compute import set_up_torch
 from ganbench.study.design import FULL, Arm
 from ganbench.study.files import Files
-from ganbench.study.importing import without_collection
+from ganbench.study.importing import import_quickly
 from ganbench.study.provenance import provenance
 from ganbench.study.run_plan import RunPlan, fingerprint
 from ganbench.study.searches import Searches, searches_of
@@ -76,6 +75,7 @@ def prepare(plan: RunPlan, progress: Progress) -> Prepared:
     study, device = plan.study, plan.devices[0]
     set_up_torch(device)
     progress(f"loading {study.dataset.name}", 0, None)
+    import_quickly("torch._dynamo")  # the first of PyTorch's optimizers would ask for it
     data = load_data(
         study.dataset.name, study.dataset.parameters, plan.host, plan.data_root, progress
     )
@@ -130,8 +130,6 @@ def check_arms(
         If the first, which all others are compared with, does not apply.
     """
     checked: list[Arm] = []
-    with without_collection():
-        import_module("torch._dynamo")  # the first of PyTorch's optimizers would ask for it
     for done, arm in enumerate(arms):
         progress("checking the arms", done, len(arms))
         checked.append(replace(arm, skipped=_reason(arm, seed, data, host)))

@@ -1,12 +1,13 @@
 """What a result was made with, besides its configuration: results of one kind make pairs."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import TrialState
 
 from ganbench import __version__
+from ganbench.study.design import Arm
 from ganbench.study.records import Cell, Record
 
 
@@ -26,9 +27,9 @@ def provenance(device: str) -> dict[str, str]:
 
 
 def unused_results(
-    records: Sequence[Record], missing: Iterable[Cell], keys: Container[str], device: str
+    records: Sequence[Record], missing: Iterable[Cell], arms: Sequence[Arm], device: str
 ) -> list[str]:
-    """Say of which results in the ledger a run makes nothing, and why; see below.
+    """Return the notices of earlier results that a run cannot use as they were made.
 
     Parameters
     ----------
@@ -36,16 +37,15 @@ def unused_results(
         All of the ledger.
     missing : iterable of Cell
         What is to be trained.
-    keys : container of str
-        Of all arms' configurations.
+    arms : sequence of Arm
     device : str
         On which the run trains.
     """
-    found = (
+    notices = [
         notice_of_others(records, missing, provenance(device)),
-        notice_of_strangers(records, keys),
-    )
-    return [notice for notice in found if notice is not None]
+        notice_of_strangers(records, arms),
+    ]
+    return [notice for notice in notices if notice is not None]
 
 
 def notice_of_others(
@@ -84,21 +84,23 @@ def notice_of_others(
     )
 
 
-def notice_of_strangers(records: Iterable[Record], keys: Container[str]) -> str | None:
+def notice_of_strangers(records: Iterable[Record], arms: Sequence[Arm]) -> str | None:
     """Say how many results there are of none of a run's arms, as after a change of settings.
 
     Parameters
     ----------
     records : iterable of Record
         All of the ledger; those of searches do not count.
-    keys : container of str
-        Of all arms' configurations.
+    arms : sequence of Arm
 
     Returns
     -------
     str or None
-        None if there are no such results.
+        None if there are no such results, or if a search is still to find an arm's settings.
     """
+    if any(arm.config is None and arm.skipped is None for arm in arms):
+        return None
+    keys = {arm.config.key() for arm in arms if arm.config is not None}
     strange = {
         record.identity
         for record in records

@@ -159,13 +159,16 @@ def _describe(
     ends = [trial.final(primary) for trial in complete]
     finals = [value for value in ends if value is not None and isfinite(value)]
     speeds = {t.seed: t.seconds_per_step for t in complete if t.seconds_per_step}
-    ratios = [
-        speed / reference
+    both = [
+        (speed, reference)
         for seed, speed in speeds.items()
         if seed in theirs
         and theirs[seed].outcome == "complete"
         and (reference := theirs[seed].seconds_per_step)
     ]
+    ratios = [speed / reference for speed, reference in both]
+    # Seeds that were trained together have one time, which is one measurement and not several.
+    apart = all(len(set(measured)) == len(both) for measured in zip(*both, strict=True))
     states = [t.evaluations[-1].health for t in complete if t.evaluations]
 
     def rate(count: int) -> Rate:
@@ -192,7 +195,7 @@ def _describe(
         seconds_per_step=median(speeds.values()) if speeds else None,
         cost=median(ratios) if ratios else None,
         left_out=len(results.seeds) - (len(effect.differences) if effect else 0),
-        cost_interval=median_interval(ratios, alpha) if ratios else None,
+        cost_interval=median_interval(ratios, alpha) if ratios and apart else None,
     )
 
 

@@ -72,7 +72,7 @@ def run_study(
         Help with a study on a shared storage: leave what failed, wait for nobody, and write
         nothing that belongs to the report. Any number may join, in one folder too.
     leisure : callable ()
-        Called again and again while a worker has nothing to do.
+        Called again and again while a worker has nothing to do; it must not raise.
 
     Raises
     ------
@@ -139,8 +139,8 @@ class _Supervisor:
             before = failures(self.ledger.records()).values()
             self.forgiven = {(record.study, record.number) for record in before}
         missing = self._supply(orphans=True)
-        keys = {arm.config.key() for arm in self.arms if arm.config}
-        for note in unused_results(self.ledger.records(), missing, keys, self.plan.devices[0]):
+        records, device = self.ledger.records(), self.plan.devices[0]
+        for note in unused_results(records, missing, self.arms, device):
             self.monitor.notice(note)
         self.ledger.describe(
             {"question": self.plan.study.question, "primary": self.plan.study.evaluation.primary}
@@ -283,11 +283,11 @@ class _Supervisor:
                 self.stirred = False
                 with self.looks.taken():
                     self._go_on()
-            if any(worker.idle for worker in self.pool.workers):
-                self.leisure()
             if self._ending and not asked:
                 asked = True
                 self.pool.ask_to_stop()
+            if not self._ending and any(worker.idle for worker in self.pool.workers):
+                self.leisure()
             self.monitor.tick(self._now())
 
     @property

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import html5lib
@@ -265,6 +267,30 @@ def test_a_study_whose_sheets_are_gone_still_has_a_report(study, tmp_path):
     page = write_report(replace(bare, data_samples=None), tmp_path / "r").read_text()
     assert 'id="samples"' not in page
     assert 'id="verdicts"' in page
+
+
+def test_a_cost_stands_beside_its_interval(study, report):
+    tree = html5lib.parse((report / "index.html").read_text("utf-8"), namespaceHTMLElements=False)
+    (section,) = (one for one in tree.iter("section") if one.get("id") == "cost")
+    head, reference, *rows = (
+        ["".join(cell.itertext()) for cell in row] for row in section.iter("tr")
+    )
+    assert head[2:4] == ["Against baseline", "95% interval"]
+    assert reference[2:4] == ["–", "–"]
+    found = [(item.cost, item.cost_interval) for item in compare(study)[1:] if item.cost]
+    assert any(interval for _, interval in found)
+    for (_, _, cost, told, *_), (ratio, interval) in zip(rows, found, strict=True):
+        assert cost == f"×{ratio:.2f}"
+        assert told == (f"×{interval[0]:.2f} to ×{interval[1]:.2f}" if interval else "–")
+
+
+def test_what_a_report_imports_longest_can_be_imported_before_it():
+    code = (
+        "import sys, ganbench.report as report\nbefore = 'scipy.stats' in sys.modules\n"
+        "report.prepare_report()\nprint(before, 'scipy.stats' in sys.modules, flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"
 
 
 def test_a_broken_picture_costs_no_report(study, tmp_path):

@@ -1,4 +1,8 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 from ganbench.study.definition import Definition
+from ganbench.study.design import Arm
 from ganbench.study.ledger import Ledger
 from ganbench.study.provenance import notice_of_others, notice_of_strangers, provenance
 from ganbench.study.records import Cell, Ending
@@ -9,6 +13,10 @@ DEFINITION = Definition("tiny", ("baseline",), {}, (0, 1, 2))
 
 def cells(fingerprint):
     return [Cell("baseline", seed, "key", fingerprint) for seed in (0, 1, 2)]
+
+
+def arm(key):
+    return Arm("baseline", {}, SimpleNamespace(key=lambda: key))
 
 
 def ledger_with(folder, *details):
@@ -51,10 +59,19 @@ def test_results_that_are_used_are_no_news(tmp_path):
 
 def test_results_of_none_of_the_arms_are_told(tmp_path):
     ledger = ledger_with(tmp_path, HERE, HERE)
-    said = notice_of_strangers(ledger.records(), {"another key"})
+    said = notice_of_strangers(ledger.records(), [arm("another key")])
     assert said.startswith("2 earlier results are not used, being of other settings than this run")
 
 
 def test_results_of_the_arms_are_no_news_whatever_they_were_made_with(tmp_path):
     ledger = ledger_with(tmp_path, {**HERE, "device": "cuda"})
-    assert notice_of_strangers(ledger.records(), {"key", "another key"}) is None
+    assert notice_of_strangers(ledger.records(), [arm("another key"), arm("key")]) is None
+
+
+def test_results_are_nobodys_only_once_every_arm_is_known(tmp_path):
+    ledger = ledger_with(tmp_path, HERE)
+    sought = Arm("best found", {}, None)
+    assert notice_of_strangers(ledger.records(), [arm("another key"), sought]) is None
+    assert notice_of_strangers(
+        ledger.records(), [arm("another key"), replace(sought, skipped="no")]
+    )

@@ -119,14 +119,25 @@ def test_collapse_and_cost_are_counted_over_the_right_trials():
 
 def test_a_cost_has_the_interval_of_its_median_over_seeds():
     seeds = range(10)
-    base = [trial("baseline", s, BASE[s], seconds=10.0) for s in seeds]
-    arm = [trial("arm", s, BASE[s], seconds=11.0 + s) for s in seeds]  # ×1.1 to ×2.0
+    paces = [10.0 + s / 8 for s in seeds]
+    base = [trial("baseline", s, BASE[s], seconds=paces[s]) for s in seeds]
+    # ×1.1 to ×2.0
+    arm = [trial("arm", s, BASE[s], seconds=paces[s] * (11 + s) / 10) for s in seeds]
     reference, row = compare(study_of({"baseline": base, "arm": arm}, seeds))
     assert row.cost == pytest.approx(1.55)
     assert row.cost_interval == pytest.approx((1.2, 1.9))  # of ten the second and the ninth
     assert (reference.cost, reference.cost_interval) == (None, None)
     few = compare(study_of({"baseline": base[:5], "arm": arm[:5]}, range(5)))
     assert few[1].cost_interval is None
+
+
+def test_seeds_that_were_measured_together_give_a_cost_no_interval():
+    seeds = range(8)
+    base = [trial("baseline", s, BASE[s], seconds=10.0 + s) for s in seeds]
+    arm = [trial("arm", s, BASE[s], seconds=12.0) for s in seeds]  # one time, shared by all
+    (_, row) = compare(study_of({"baseline": base, "arm": arm}, seeds))
+    assert row.cost is not None
+    assert row.cost_interval is None
 
 
 def test_best_and_area_are_read_from_the_curve():

@@ -297,6 +297,16 @@ def test_results_of_another_device_are_kept_and_not_mixed_with_this_one_s(run, m
     assert log.overview.done == 4  # the first ones were kept
 
 
+def test_results_of_other_settings_are_told_and_those_that_are_used_are_not(run):
+    run(finishes)
+    assert not run(finishes)[1].notices
+    longer = {**STUDY, "baseline": {**STUDY["baseline"], "steps": 16}}
+    _, log, _ = run(finishes, longer)
+    assert log.overview.done == 0
+    (told,) = log.notices
+    assert told.startswith("4 earlier results are not used, being of other settings")
+
+
 def test_a_study_longer_than_the_waiting_window_is_trained_to_its_end(run, monkeypatch):
     monkeypatch.setattr(supervisor_module, "WINDOW", -1)  # and two a worker: one waits
     outcome, log, results = run(finishes)
