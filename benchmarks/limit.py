@@ -2,8 +2,9 @@
 
 ``python benchmarks/limit.py`` counts the floating-point operations of a step (PyTorch's own
 counter: products of matrices and convolutions, forwards and backwards), measures how fast this
-device multiplies two large matrices, and sets the time that follows beside the time that a
-step takes: the rest is memory, small kernels, Python and launching.
+device multiplies two large matrices and computes a large convolution, for which PyTorch has
+different libraries, and sets the time that follows from the faster beside the time that a step
+takes: the rest is memory, small kernels, Python, launching, and the slower library.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from ganbench.study.compute import set_up_torch
 
 SIDE = {"cpu": 1024, "cuda": 8192}
 """Of the matrices that are multiplied: large enough to be limited by arithmetic."""
+BATCH, MAPS, WIDTH = 16, 64, 64
+"""Of the convolution: 3×3, of as many maps as it gives."""
 TURN_SECONDS = 1.0
 
 
@@ -44,6 +47,15 @@ def product_rate(device: str, rounds: int) -> float:
     return 2 * side**3 / seconds(lambda: a @ b, device, rounds)
 
 
+def convolution_rate(device: str, rounds: int) -> float:
+    """Return floating-point operations a second of a convolution, float32."""
+    images = torch.randn(BATCH, MAPS, WIDTH, WIDTH, device=device)
+    kernels = torch.randn(MAPS, MAPS, 3, 3, device=device)
+    convolve = partial(torch.nn.functional.conv2d, images, kernels, padding=1)
+    convolve()
+    return 2 * kernels.numel() * BATCH * WIDTH**2 / seconds(convolve, device, rounds)
+
+
 def main() -> None:
     """Count, measure, and print a line a network."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -63,23 +75,33 @@ def main() -> None:
             trial.advance(1)
         operations = counter.get_total_flops()
         # Beside each other, since a shared machine is not always equally fast.
-        rate = product_rate(options.device, options.rounds)
+        products = product_rate(options.device, options.rounds)
+        convolutions = convolution_rate(options.device, options.rounds)
         once = seconds(partial(trial.advance, 1), options.device, 3)
         steps = max(1, min(options.steps, round(TURN_SECONDS / once)))
         took = seconds(partial(trial.advance, steps), options.device, options.rounds)
-        step, limit = took / steps, operations / rate
+        step, limit = took / steps, operations / max(products, convolutions)
         rows.append(
             (
                 network.name,
                 f"{operations / 1e9:.3f}",
-                f"{rate / 1e9:.0f}",
+                f"{products / 1e9:.0f}",
+                f"{convolutions / 1e9:.0f}",
                 f"{limit * 1e3:.2f}",
                 f"{step * 1e3:.2f}",
                 f"{limit / step:.0%}",
             )
         )
         print(" | ".join(rows[-1]), flush=True)
-    head = ("network", "GFLOP a step", "GFLOP/s measured", "limit, ms", "step, ms", "of the limit")
+    head = (
+        "network",
+        "GFLOP a step",
+        "GFLOP/s, products",
+        "GFLOP/s, convolutions",
+        "limit, ms",
+        "step, ms",
+        "of the limit",
+    )
     if options.write:
         write(f"limit {options.device}", table(head, rows), options.device)
 
