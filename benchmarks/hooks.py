@@ -3,8 +3,8 @@
 ``python benchmarks/hooks.py`` trains the smallest network with its steps composed, in turn, with
 six tricks and without: they override every chained hook of the step and hand on what they are
 given. The difference is the price of calling them, without what a real trick computes. Two trials
-would differ by as much again, by where in memory each has its weights; so it is one, and some such
-one after the other.
+would differ by some microseconds besides, by where in memory each has its weights; so it is one,
+and some such one after the other.
 """
 
 import argparse

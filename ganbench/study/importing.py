@@ -11,7 +11,7 @@ from importlib import import_module
 def without_collection() -> Iterator[None]:
     """Let nobody look for garbage inside; what is there at the end is looked through no more.
 
-    For imports: looking through what they make, again and again, takes a third of their time.
+    For imports: looking through what they make, again and again, takes a quarter of their time.
     """
     was_on = gc.isenabled()
     gc.disable()
