@@ -25,6 +25,16 @@ SIX_TRICKS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+ARRANGED: Mapping[str, bool] = {
+    "channels_last": True,
+    "merge_upsampling": True,
+    "join_batches": True,
+    "onednn_linear": True,
+}
+"""What changes a float32 step by rounding alone; G's half besides takes the images of D's, as the
+copied loop's does."""
+
+
 @dataclass(frozen=True)
 class Network:
     """A generator and a discriminator, and what they are trained on.

@@ -14,17 +14,25 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from candidates import NETWORKS, build
+from candidates import ARRANGED, NETWORKS, build
 from page import add_options, expect_place, table, write
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganbench.study.compute import set_up_torch
+from ganbench.training import Trial
 
 SIDE = {"cpu": 1024, "cuda": 8192}
 """Of the matrices that are multiplied: large enough to be limited by arithmetic."""
 BATCH, MAPS, WIDTH = 16, 64, 64
 """Of the convolution: 3×3, of as many maps as it gives."""
 TURN_SECONDS = 1.0
+HEAD = (
+    "network",
+    "GFLOP/s, products",
+    "GFLOP/s, convolutions",
+    *("GFLOP a step", "limit, ms", "step, ms", "of the limit"),
+    *("arranged: GFLOP", "limit, ms", "step, ms", "of the limit"),
+)
 
 
 def seconds(action: Callable[[], object], device: str, rounds: int) -> float:
@@ -56,6 +64,17 @@ def convolution_rate(device: str, rounds: int) -> float:
     return 2 * kernels.numel() * BATCH * WIDTH**2 / seconds(convolve, device, rounds)
 
 
+def measured(trial: Trial, options: argparse.Namespace) -> tuple[float, float]:
+    """Return the floating-point operations of a step, and how long it takes."""
+    trial.advance(3)
+    with FlopCounterMode(display=False) as counter:
+        trial.advance(1)
+    once = seconds(partial(trial.advance, 1), options.device, 3)
+    steps = max(1, min(options.steps, round(TURN_SECONDS / once)))
+    took = seconds(partial(trial.advance, steps), options.device, options.rounds)
+    return counter.get_total_flops(), took / steps
+
+
 def main() -> None:
     """Count, measure, and print a line a network."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -69,41 +88,20 @@ def main() -> None:
     set_up_torch(options.device)
     rows = []
     for network in NETWORKS:
-        trial = build(network, {}, {}, options.device)
-        trial.advance(3)
-        with FlopCounterMode(display=False) as counter:
-            trial.advance(1)
-        operations = counter.get_total_flops()
         # Beside each other, since a shared machine is not always equally fast.
         products = product_rate(options.device, options.rounds)
         convolutions = convolution_rate(options.device, options.rounds)
-        once = seconds(partial(trial.advance, 1), options.device, 3)
-        steps = max(1, min(options.steps, round(TURN_SECONDS / once)))
-        took = seconds(partial(trial.advance, steps), options.device, options.rounds)
-        step, limit = took / steps, operations / max(products, convolutions)
-        rows.append(
-            (
-                network.name,
-                f"{operations / 1e9:.3f}",
-                f"{products / 1e9:.0f}",
-                f"{convolutions / 1e9:.0f}",
-                f"{limit * 1e3:.2f}",
-                f"{step * 1e3:.2f}",
-                f"{limit / step:.0%}",
-            )
-        )
+        row = [network.name, f"{products / 1e9:.0f}", f"{convolutions / 1e9:.0f}"]
+        for settings in ({}, ARRANGED):
+            trial = build(network, {}, settings, options.device, reuse=bool(settings))
+            operations, took = measured(trial, options)
+            limit = operations / max(products, convolutions)
+            row += [f"{operations / 1e9:.3f}", f"{limit * 1e3:.2f}", f"{took * 1e3:.2f}"]
+            row.append(f"{limit / took:.0%}")
+        rows.append(tuple(row))
         print(" | ".join(rows[-1]), flush=True)
-    head = (
-        "network",
-        "GFLOP a step",
-        "GFLOP/s, products",
-        "GFLOP/s, convolutions",
-        "limit, ms",
-        "step, ms",
-        "of the limit",
-    )
     if options.write:
-        write(f"limit {options.device}", table(head, rows), options.device)
+        write(f"limit {options.device}", table(HEAD, rows), options.device)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,10 @@ import argparse
 import os
 from typing import Any
 
-from candidates import BATCH, NETWORKS, SIX_TRICKS, Network, copied, ours
+from candidates import ARRANGED, BATCH, NETWORKS, SIX_TRICKS, Network, copied, ours
 from page import add_options, expect_place, table, write
 from racing import Candidate, race
 
-ARRANGED = {"channels_last": True, "merge_upsampling": True, "join_batches": True}
-"""What changes a float32 step by rounding alone; G's half besides takes the images of D's, as the
-copied loop's does."""
 BF16 = {**ARRANGED, "amp": "bf16"}
 HEAD = (
     "network",
@@ -99,9 +96,9 @@ def main() -> None:
                 f"{BATCH}, medians of {options.rounds} interleaved rounds of "
                 f"{options.seconds:g} s. `machine` counts the steps of one process a core "
                 f"together. `arranged`: with `latent.reuse`, as the copied loop has it, "
-                f"`channels_last`, `merge_upsampling` and `join_batches`; `machine, compiled` and "
-                f"`bf16` have them too. –: not compiled, since five steps were not the eager ones "
-                f"closely enough."
+                f"`channels_last`, `merge_upsampling`, `join_batches` and `onednn_linear`; "
+                f"`machine, compiled` and `bf16` have them too. –: not compiled, since five steps "
+                f"were not the eager ones closely enough."
             )
             body = f"{note}\n\n{table(HEAD, rows)}"
             write(f"step {options.device}", body, options.device)

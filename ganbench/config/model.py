@@ -134,6 +134,8 @@ eager on a CPU, and measured on CUDA."""
     """Compute nearest-neighbour doubling and the 3×3 convolution behind it as one."""
     join_batches: bool = False
     """Have D judge real and fake images as one batch, where it judges each by itself."""
+    onednn_linear: bool = False
+    """On a CPU: have oneDNN compute large products of dense layers, instead of PyTorch's BLAS."""
     tf32: bool = True
     """On CUDA: products of float32 numbers in TensorFloat-32."""
     together: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
@@ -150,8 +152,8 @@ eager on a CPU, and measured on CUDA."""
 
     def key_content(self) -> dict[str, Any]:
         """Return what enters a configuration's key."""
-        younger = ("channels_last", "merge_upsampling", "join_batches", "tf32", "together")
-        return _key_content(self, younger)
+        younger = ("channels_last", "merge_upsampling", "join_batches", "onednn_linear", "tf32")
+        return _key_content(self, (*younger, "together"))
 
 
 def way(backend: str, together: int) -> str:

@@ -3,10 +3,12 @@
 from torch import nn
 
 from ganbench.plugin import Discriminator
+from ganbench.training.linear import OneDnnLinear
 
 CONTAINERS = (nn.Sequential, Discriminator)
 LAYERS = (
     nn.Linear,
+    OneDnnLinear,
     nn.Conv1d,
     nn.Conv2d,
     nn.ConvTranspose2d,

@@ -23,6 +23,7 @@ from ganbench.plugin.spec import keeps_weights
 from ganbench.training.calls import call_plugin, mapping_of
 from ganbench.training.errors import HookResultError, NotApplicableError
 from ganbench.training.hooks import overrides
+from ganbench.training.linear import use_onednn
 from ganbench.training.resizing import merge_upsampling
 from ganbench.training.streams import Streams, seeded
 
@@ -167,6 +168,8 @@ def arrange(pair: Pair, settings: Execution) -> None:
     for net in (pair.generator, pair.discriminator):
         if settings.merge_upsampling:
             merge_upsampling(net)
+        if settings.onednn_linear:
+            use_onednn(net)
         if settings.channels_last:
             net.to(memory_format=torch.channels_last)
 

@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 
-from ganbench.config.model import Execution
+from ganbench.config.model import TrialConfig
 from ganbench.training.hooks import overrides
+from ganbench.training.linear import AVAILABLE, has_large
 from ganbench.training.resizing import DoublingConv2d
 from ganbench.training.step import PairStep
 
 
-def without_effect(settings: Execution, steps: Sequence[PairStep]) -> dict[str, str]:
+def without_effect(config: TrialConfig, steps: Sequence[PairStep]) -> dict[str, str]:
     """Return the options that are on and have nothing to work on, each with the reason.
 
     Parameters
     ----------
-    settings : Execution
+    config : TrialConfig
     steps : sequence of PairStep
-        Of all pairs, their networks arranged as ``settings`` say; what changes one of them has
-        an effect.
+        Of all pairs, their networks arranged as ``config.execution`` says; what changes one of
+        them has an effect.
     """
+    settings = config.execution
     nets = [net for one in steps for net in (one.pair.generator, one.pair.discriminator)]
     found = {}
     if settings.channels_last and all(p.ndim != 4 for net in nets for p in net.parameters()):
@@ -32,4 +34,20 @@ def without_effect(settings: Execution, steps: Sequence[PairStep]) -> dict[str, 
             found["join_batches"] = f"{mixing[0]} mixes the batches itself"
         elif not any(one.parts.join for one in steps):
             found["join_batches"] = "D is not known to judge each image by itself"
+    if settings.onednn_linear:
+        if steps[0].parts.built.context.device.type != "cpu":
+            found["onednn_linear"] = "not on a CPU"
+        elif not AVAILABLE:
+            found["onednn_linear"] = "PyTorch has no oneDNN here"
+        elif settings.amp != "off":
+            found["onednn_linear"] = f"products are computed in {settings.amp}"
+        elif not any(_has_large(one, config) for one in steps):
+            found["onednn_linear"] = "no dense layer that is large enough"
     return found
+
+
+def _has_large(one: PairStep, config: TrialConfig) -> bool:
+    """Say whether a pair has large dense layers, for the largest batches that they are given."""
+    judged = config.batch_size * (2 if one.parts.join else 1)
+    made = max(config.batch_size, config.evaluation.batch_size)
+    return has_large(one.pair.discriminator, judged) or has_large(one.pair.generator, made)

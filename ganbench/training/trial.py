@@ -342,7 +342,7 @@ class Trial:
 
         And ``without_effect``, where there are any: options, each with why it changes nothing.
         """
-        idle = without_effect(self.config.execution, self._steps)
+        idle = without_effect(self.config, self._steps)
         return {**how_taken(self.captured), **({"without_effect": idle} if idle else {})}
 
     @property

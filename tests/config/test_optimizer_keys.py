@@ -39,6 +39,7 @@ def test_a_younger_key_that_says_something_is_part_of_the_key(changed):
     assert plain.key() != tiny_config(execution=Execution(channels_last=True)).key()
     assert plain.key() != tiny_config(execution=Execution(merge_upsampling=True)).key()
     assert plain.key() != tiny_config(execution=Execution(join_batches=True)).key()
+    assert plain.key() != tiny_config(execution=Execution(onednn_linear=True)).key()
     assert plain.key() != tiny_config(execution=Execution(tf32=False)).key()
 
 
