@@ -1,31 +1,51 @@
 """What the machinery of hooks costs: six tricks that do nothing, against none.
 
 ``python benchmarks/hooks.py`` trains the smallest network with its steps composed, in turn, with
-six tricks and without: they override every chained hook of the step and hand on what they are
-given. The difference is the price of calling them, without what a real trick computes. Two trials
-would differ by some microseconds besides, by where in memory each has its weights; so it is one,
-and some such one after the other.
+six tricks and without. They override the hooks that the six tricks of ``step.py`` override, or each
+of them every chained hook of the step, and hand on what they are given. The difference is the price
+of calling them, without what a real trick computes. Two trials would differ by some microseconds
+besides, by where in memory each has its weights; so it is one, and some such one after the other.
 """
 
 import argparse
 import copy
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
-from candidates import NETWORKS, build
+from candidates import NETWORKS, SIX_TRICKS, build
 from page import add_options, expect_place, table, write
 from torch import Tensor
 
-from ganbench.plugin import Buffers, Half, Host, Role, Trick, TrickParameters
+from ganbench.plugin import (
+    HALVES,
+    Buffers,
+    DiscriminatorStep,
+    GeneratorStep,
+    Half,
+    Host,
+    Objective,
+    Role,
+    Trick,
+    TrickParameters,
+)
 from ganbench.study.compute import set_up_torch
 from ganbench.study.paired import t_interval
 from ganbench.training import Trial
+from ganbench.training.hooks import overrides
+from ganbench.training.tracing import Call, traced
 
-COUNT = 6
+HEAD = (
+    "six idle tricks that override",
+    "calls a step",
+    "a step, µs",
+    "with them more, µs",
+    "95 %",
+    "% of a step of 1 ms",
+)
 
 
 class Idle(Trick):
@@ -58,18 +78,91 @@ class Idle(Trick):
         pass
 
 
-def trials(device: str) -> tuple[Trial, Trial]:
-    """Return a trial of the smallest network without tricks, and the same one with idle ones."""
-    classes: list[Any] = [type(f"Idle{i}", (Idle,), {"name": f"idle{i}"}) for i in range(COUNT)]
+class IdleLosses(Idle):
+    """Overrides what adds to losses as well, or stands in for one."""
+
+    name = "idle_losses"
+    zero = torch.zeros(())
+
+    def generator_objective(self, step: GeneratorStep, buf: Buffers) -> Tensor:
+        return step.adversarial_loss()
+
+    def generator_penalty(self, step: GeneratorStep, buf: Buffers) -> Tensor:
+        return self.zero
+
+    def discriminator_penalty(self, step: DiscriminatorStep, buf: Buffers) -> Tensor:
+        return self.zero
+
+
+def emptied(name: str) -> type[Trick]:
+    """Return a trick that overrides the hooks of the step that one of ours does, and is idle."""
+    cls = Host().find("trick", name).cls
+    idle = {hook for base in (Idle, IdleLosses) for hook in vars(base) if hasattr(Trick, hook)}
+    own = {
+        hook: getattr(IdleLosses, hook)
+        for hook in idle - {"name", "neutral"}
+        if callable(getattr(Trick, hook)) and getattr(cls, hook) is not getattr(Trick, hook)
+    }
+    names = {"name": f"idle_{name}", "neutral": TrickParameters(), "zero": IdleLosses.zero}
+    return type(f"Idle{cls.__name__}", (Trick,), {**names, **own})
+
+
+WAYS: Mapping[str, Sequence[type[Trick]]] = {
+    "as the six tricks above": [emptied(name) for name in SIX_TRICKS],
+    "every chained hook": [
+        type(f"Idle{i}", (Idle,), {"name": f"idle{i}"}) for i in range(len(SIX_TRICKS))
+    ],
+}
+"""Six idle tricks each, by which hooks they override."""
+
+
+class Summing(Objective):
+    """The trials' objective, with so many zeros added to its losses, as penalties are."""
+
+    def __init__(self, objective: Objective, zeros: Mapping[Half, int]) -> None:
+        self._objective, self._zeros = objective, zeros
+
+    def discriminator_loss(self, *given: Tensor) -> Tensor:
+        loss = self._objective.discriminator_loss(*given)
+        for _ in range(self._zeros["discriminator"]):
+            loss = loss + IdleLosses.zero
+        return loss
+
+    def generator_loss(self, *given: Any) -> Tensor:
+        loss = self._objective.generator_loss(*given)
+        for _ in range(self._zeros["generator"]):
+            loss = loss + IdleLosses.zero
+        return loss
+
+
+def trials(classes: Sequence[type[Trick]], device: str) -> tuple[Trial, Trial]:
+    """Return a trial of the smallest network without tricks, and the same one with idle ones.
+
+    The one without adds up as many terms of a loss: adding is a penalty's arithmetic.
+    """
     tricks: dict[str, dict[str, Any]] = {cls.name: {} for cls in classes}
     idle = build(NETWORKS[0], tricks, {}, device, Host(classes=classes))
     without = copy.copy(idle)
+    terms: dict[Half, int] = {
+        half: sum(overrides(trick, f"{half}_penalty") for trick in idle.tricks) for half in HALVES
+    }
     (pair,) = idle._steps
-    parts = replace(pair.parts, tricks=())
-    without._steps = [copy.copy(pair)]
-    without._steps[0].parts, without._steps[0]._updates = parts, {}
+    for trial, added in ((without, terms), (idle, dict.fromkeys(HALVES, 0))):
+        objective = Summing(pair.parts.objective, added)
+        kept = tuple(idle.tricks) if trial is idle else ()
+        own = copy.copy(pair)
+        own.parts, own._updates = replace(pair.parts, tricks=kept, objective=objective), {}
+        trial._steps = [own]
     without._schedules = [[]]
     return without, idle
+
+
+def calls(trial: Trial) -> int:
+    """Return how many hooks a step calls."""
+    called: list[Call] = []
+    with traced(called.append):
+        trial.advance(1)
+    return len(called)
 
 
 def microseconds(trial: Trial, steps: int, device: str) -> float:
@@ -81,9 +174,10 @@ def microseconds(trial: Trial, steps: int, device: str) -> float:
     return (time.perf_counter() - began) / steps * 1e6
 
 
-def turns(count: int, steps: int, device: str) -> tuple[list[float], list[float]]:
+def turns(
+    pair: tuple[Trial, Trial], count: int, steps: int, device: str
+) -> tuple[list[float], list[float]]:
     """Return what steps of a trial took, without tricks and with them, turn by turn."""
-    pair = trials(device)
     took: tuple[list[float], list[float]] = ([], [])
     for trial in pair:
         microseconds(trial, 10, device)
@@ -94,8 +188,30 @@ def turns(count: int, steps: int, device: str) -> tuple[list[float], list[float]
     return took
 
 
+def row(way: str, options: argparse.Namespace) -> tuple[str, ...]:
+    """Return a line of the table: what six tricks cost that override hooks in a way."""
+    without, differences, called = [], [], 0
+    for _ in range(options.trials):
+        pair = trials(WAYS[way], options.device)
+        called = calls(pair[1])
+        bare, idle = turns(pair, options.turns, options.steps, options.device)
+        without.append(statistics.median(bare))
+        # In each pair of turns the machine is in the same mood.
+        differences.append(statistics.median(i - b for b, i in zip(bare, idle, strict=True)))
+    difference = statistics.mean(differences)
+    low, high = t_interval(differences, 0.05)[1:]
+    return (
+        way,
+        f"{called}",
+        f"{statistics.median(without):.0f}",
+        f"{difference:.1f}",
+        f"{low:.1f} to {high:.1f}",
+        f"{difference / 10:.2f}",
+    )
+
+
 def main() -> None:
-    """Have them take turns, and print the difference."""
+    """Have them take turns, and print the differences."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--trials", type=int, default=20, help="one after the other")
     parser.add_argument("--turns", type=int, default=300, help="of each")
@@ -106,29 +222,13 @@ def main() -> None:
     if options.write:
         expect_place(f"hooks {options.device}")
     set_up_torch(options.device)
-    without, differences = [], []
-    for _ in range(options.trials):
-        bare, idle = turns(options.turns, options.steps, options.device)
-        without.append(statistics.median(bare))
-        # In each pair of turns the machine is in the same mood.
-        differences.append(statistics.median(i - b for b, i in zip(bare, idle, strict=True)))
-    difference = statistics.mean(differences)
-    low, high = t_interval(differences, 0.05)[1:]
-    row = (
-        NETWORKS[0].name,
-        f"{statistics.median(without):.0f}",
-        f"{difference:.1f}",
-        f"{low:.1f} to {high:.1f}",
-        f"{difference / 10:.2f}",
-    )
-    head = ("network", "a step, µs", "six idle tricks more, µs", "95 %", "% of a step of 1 ms")
-    body = table(head, [row])
+    body = table(HEAD, [row(way, options) for way in WAYS])
     print(body)
     if options.write:
         note = (
-            f"Six tricks that override seven hooks and do nothing, against none: the mean over "
-            f"{options.trials} trials, of each the median difference of {options.turns} pairs of "
-            f"turns of {options.steps} steps."
+            f"Six tricks that override hooks and do nothing, against none, in the network for "
+            f"points of two coordinates: the mean over {options.trials} trials, of each the median "
+            f"difference of {options.turns} pairs of turns of {options.steps} steps."
         )
         write(f"hooks {options.device}", f"{note}\n\n{body}", options.device)
 

@@ -1,8 +1,7 @@
 """What penalties and objectives of a trick see of the step they take part in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -38,8 +37,7 @@ class Discriminate(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class DiscriminatorStep:
+class DiscriminatorStep(NamedTuple):
     """The discriminator's half of a step, after both forward passes.
 
     Attributes
@@ -73,8 +71,7 @@ class DiscriminatorStep:
     judge: Judge
 
 
-@dataclass(frozen=True)
-class GeneratorStep:
+class GeneratorStep(NamedTuple):
     """The generator's half of a step, before D has seen the fakes.
 
     Attributes

@@ -1,8 +1,6 @@
 """D's half and G's half of a step."""
 
-from collections.abc import Iterator
-from itertools import chain
-from itertools import repeat as forever
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -32,11 +30,11 @@ class DiscriminatorUpdate(Update):
             Leave the images, with their gradients, to G's update of the same number.
         """
         pair = self.parts.pair
-        view, condition = views(pair, batch)
+        view, self.condition = views(pair, batch)
         z = self.transform_latent(z)
         with self.parts.autocast():
             with torch.set_grad_enabled(shared):
-                made = self.generate(z, condition)
+                made = self.generate(z)
             if self.checked:
                 expect_shape("generator", made, tuple(view.shape))
             if shared:
@@ -44,9 +42,7 @@ class DiscriminatorUpdate(Update):
                 made = made.detach()
             real = self.transform_images(view, True)
             fake = self.transform_images(made, False)
-            real_logits, fake_logits = self.judge_both(
-                lambda x: self.judge(x, condition), real, fake
-            )
+            real_logits, fake_logits = self.judge_both(self.judge, real, fake)
             adversarial = self.parts.objective.discriminator_loss(
                 real_logits,
                 fake_logits,
@@ -59,15 +55,15 @@ class DiscriminatorUpdate(Update):
                     generator=pair.generator,
                     discriminator=pair.discriminator,
                     latent=z,
-                    condition=condition,
+                    condition=self.condition,
                     real_images=view,
                     fake_images=made,
                     real=real,
                     fake=fake,
                     real_logits=real_logits,
                     fake_logits=fake_logits,
-                    discriminate=self.discriminate(condition),
-                    judge=self.judge_plainly(condition),
+                    discriminate=self.discriminate,
+                    judge=self.judge_plainly,
                 )
                 for penalty, buffers in self._penalties:
                     loss = loss + penalty(step, buffers)
@@ -80,6 +76,8 @@ class GeneratorUpdate(Update):
 
     def __init__(self, parts: Parts, repeat: int = 0) -> None:
         super().__init__(parts, "generator", repeat)
+        self._images: tuple[Tensor, Tensor] | None = None
+        self._own_draws = False
 
     def train(self, batch: Tensor, z: Tensor, shared: bool = False) -> Tensor:
         """Take the half-step and return the loss, 0-d, without gradient.
@@ -93,47 +91,37 @@ class GeneratorUpdate(Update):
         shared : bool
             Take the latents and images of D's update of the same number instead.
         """
-        real, condition = views(self.parts.pair, batch)
+        real, self.condition = views(self.parts.pair, batch)
         handed = self.parts.handed.pop(self.repeat, None) if shared else None
         z = self.transform_latent(z) if handed is None else handed[0]
         with self.parts.autocast():
-            fake = self.generate(z, condition) if handed is None else handed[1]
+            fake = self.generate(z) if handed is None else handed[1]
             if self.checked:
                 expect_shape("generator", fake, tuple(real.shape))
-            if not self._generator_objective and not self._penalties:
-                loss = own = self._adversarial_loss(fake, real, condition)
+            self._images = fake, real
+            if self._generator_objective or self._penalties:
+                loss, own = self._special_loss(z)
             else:
-                loss, own = self._special_loss(fake, real, condition, z)
+                loss = own = self._adversarial_loss("own")
+            self._images = None  # nor what it took to make them
         self.descend(loss, own)
         return loss.detach()
 
-    def _special_loss(
-        self, fake: Tensor, real: Tensor, condition: Tensor | None, z: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _special_loss(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return G's loss with what tricks make of it, and without their penalties."""
-        pair = self.parts.pair
-        # Whoever asks first gets the step's own draws; whoever asks again must move nobody's.
-        parts: Iterator[Part] = chain(["own"], forever("extra"))
-
-        def adversarial_loss(parameters: Functional | None = None) -> Tensor:
-            if parameters is None:
-                return self._adversarial_loss(fake, real, condition, next(parts))
-            return self._functional_adversarial_loss(fake, real, condition, parameters)
-
-        def discriminator_loss(parameters: Functional | None = None) -> Tensor:
-            return self._discriminator_loss(fake, real, condition, parameters)
-
+        pair, (fake, real) = self.parts.pair, self._under_way()
+        self._own_draws = True
         step = GeneratorStep(
             generator=pair.generator,
             discriminator=pair.discriminator,
             latent=z,
-            condition=condition,
+            condition=self.condition,
             fake=fake,
             real=real,
-            discriminate=self.discriminate(condition),
-            adversarial_loss=adversarial_loss,
-            discriminator_loss=discriminator_loss,
-            judge=self.judge_plainly(condition),
+            discriminate=self.discriminate,
+            adversarial_loss=self.adversarial_loss,
+            discriminator_loss=self.discriminator_loss,
+            judge=self.judge_plainly,
             optimizers=self.parts.optimizers,
         )
         own: Tensor
@@ -141,44 +129,29 @@ class GeneratorUpdate(Update):
             ((objective, buffers),) = self._generator_objective
             own = objective(step, buffers)
         else:
-            own = step.adversarial_loss()
+            own = self.adversarial_loss()
         loss = own
         for penalty, buffers in self._penalties:
             loss = loss + penalty(step, buffers)
         return loss, own
 
-    def _adversarial_loss(
-        self, fake: Tensor, real: Tensor, condition: Tensor | None, part: Part = "own"
-    ) -> Tensor:
-        objective = self.parts.objective
-        real_logits = None
-        if objective.generator_needs_real:
-            real_logits = self.judge(self.transform_images(real, True, part), condition)
-        logits = self.judge(self.transform_images(fake, False, part), condition)
-        targets = self.targets(objective.generator_target, fake, False, "generator", part)
-        return objective.generator_loss(logits, targets, real_logits)
+    def adversarial_loss(self, parameters: Functional | None = None) -> Tensor:
+        """Return the objective's loss of G, for tricks; with ``parameters`` against another D.
 
-    def _functional_adversarial_loss(
-        self, fake: Tensor, real: Tensor, condition: Tensor | None, parameters: Functional
-    ) -> Tensor:
-        objective, judge = self.parts.objective, self.judge_plainly(condition, parameters)
-        real_logits = None
-        if objective.generator_needs_real:
-            real_logits = judge(self.transform_images(real, True, "extra"))
-        logits = judge(self.transform_images(fake, False, "extra"))
-        targets = self.targets(objective.generator_target, fake, False, "generator", "extra")
-        return objective.generator_loss(logits, targets, real_logits)
+        Whoever asks first gets the step's own draws; whoever asks again must move nobody's.
+        """
+        if parameters is not None:
+            return self._adversarial_loss("extra", parameters)
+        part: Part = "own" if self._own_draws else "extra"
+        self._own_draws = False
+        return self._adversarial_loss(part)
 
-    def _discriminator_loss(
-        self,
-        fake: Tensor,
-        real: Tensor,
-        condition: Tensor | None,
-        parameters: Functional | None,
-    ) -> Tensor:
+    def discriminator_loss(self, parameters: Functional | None = None) -> Tensor:
+        """Return D's loss, for tricks; with ``parameters`` that of another D."""
+        fake, real = self._under_way()
         real_input = self.transform_images(real, True, "extra")
         fake_input = self.transform_images(fake, False, "extra")
-        judge = self.judge_plainly(condition, parameters)
+        judge = partial(self.judge_plainly, parameters=parameters)
         real_logits, fake_logits = self.judge_both(judge, real_input, fake_input, "extra")
         return self.parts.objective.discriminator_loss(
             real_logits,
@@ -186,3 +159,21 @@ class GeneratorUpdate(Update):
             self.targets(1.0, real, True, "discriminator", "extra"),
             self.targets(0.0, fake, False, "discriminator", "extra"),
         )
+
+    def _adversarial_loss(self, part: Part, parameters: Functional | None = None) -> Tensor:
+        fake, real = self._under_way()
+        objective, judge = self.parts.objective, self.judge
+        if parameters is not None:
+            judge = partial(self.judge_plainly, parameters=parameters)
+        real_logits = None
+        if objective.generator_needs_real:
+            real_logits = judge(self.transform_images(real, True, part))
+        logits = judge(self.transform_images(fake, False, part))
+        targets = self.targets(objective.generator_target, fake, False, "generator", part)
+        return objective.generator_loss(logits, targets, real_logits)
+
+    def _under_way(self) -> tuple[Tensor, Tensor]:
+        """Return the fake and the real images of the step under way."""
+        if self._images is None:
+            raise RuntimeError("asked for a loss after the step that it belongs to")
+        return self._images

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
@@ -12,7 +13,6 @@ from torch.optim import Optimizer
 
 from ganbench.plugin import (
     Buffers,
-    Discriminate,
     Features,
     Half,
     Judge,
@@ -109,12 +109,18 @@ class Update:
     repeat : int
         How many updates of this half come before it in a step. Each has the tricks' draws
         from streams of its own, so that an arm with more updates moves none of the first's.
+
+    Attributes
+    ----------
+    condition : Tensor or None
+        What the networks of a conditional pair are shown besides, in the step under way.
     """
 
     def __init__(self, parts: Parts, half: Half, repeat: int) -> None:
         self.parts, self.half, self.repeat = parts, half, repeat
         self.roles: list[Role] = [r for r, h in parts.built.halves.items() if h == half]
         self.params = {role: parts.built.parameters(role) for role in self.roles}
+        self.condition: Tensor | None = None
         self._constants: dict[tuple[float, int], Tensor] = {}
         self._buffers = {part: self._in_part(part, repeat) for part in get_args(Part)}
         clips = type(parts.objective).after_optimizer_step is not Objective.after_optimizer_step
@@ -191,39 +197,30 @@ class Update:
             t = hook(t, is_real, role, buffers)
         return t
 
-    def generate(self, z: Tensor, condition: Tensor | None) -> Tensor:
+    def generate(self, z: Tensor) -> Tensor:
         """Return G's output."""
-        generate = self.parts.pair.generator
+        generate, condition = self.parts.pair.generator, self.condition
         made: Tensor = generate(z) if condition is None else generate(z, condition)
         return made
 
-    def judge(self, x: Tensor, condition: Tensor | None) -> Tensor:
-        """Return D's logits of its inputs."""
-        judge = self.parts.pair.discriminator
-        logits: Tensor = judge(x) if condition is None else judge(x, _repeated(condition, x))
+    def judge(self, x: Tensor) -> Tensor:
+        """Return D's logits of its inputs: one for each of them, which is looked at."""
+        logits = self.judge_plainly(x)
         if self.checked:
             expect_shape("discriminator", logits, (len(x), 1))
         return logits
 
-    def judge_plainly(
-        self, condition: Tensor | None, parameters: Functional | None = None
-    ) -> Judge:
-        """Return D without transforms, given the condition.
+    def judge_plainly(self, x: Tensor, parameters: Functional | None = None) -> Tensor:
+        """Return D's logits of what has been through the transforms, whatever they are.
 
         With ``parameters`` it is D with those in place of its own.
         """
-        discriminator = self.parts.pair.discriminator
-
-        def judge(x: Tensor) -> Tensor:
-            inputs = (x,) if condition is None else (x, _repeated(condition, x))
-            logits: Tensor = (
-                discriminator(*inputs)
-                if parameters is None
-                else _functional(discriminator, parameters, inputs)
-            )
-            return logits
-
-        return judge
+        judge: Any = self.parts.pair.discriminator
+        if parameters is not None:
+            judge = partial(_functional, judge, parameters)
+        condition = self.condition
+        logits: Tensor = judge(x) if condition is None else judge(x, _repeated(condition, x))
+        return logits
 
     def judge_both(
         self, judge: Judge, real: Tensor, fake: Tensor, part: Part = "own"
@@ -238,22 +235,18 @@ class Update:
             return real_logits, fake_logits
         return judge(real), judge(fake)
 
-    def discriminate(self, condition: Tensor | None) -> Discriminate:
-        """Return D behind the chain of input transforms."""
-
-        def discriminate(
-            images: Tensor, is_real: bool, parameters: Functional | None = None
-        ) -> tuple[Tensor, Features]:
-            x = self.transform_images(images, is_real, "extra")
-            inputs = (x,) if condition is None else (x, _repeated(condition, x))
-            if parameters is None:
-                return self.parts.judge_with_features(*inputs)
-            named = {f"discriminator.{name}": value for name, value in parameters.items()}
-            shown = _WithFeatures(self.parts.pair.discriminator)
-            found: tuple[Tensor, Features] = _functional(shown, named, inputs)
-            return found
-
-        return discriminate
+    def discriminate(
+        self, images: Tensor, is_real: bool, parameters: Functional | None = None
+    ) -> tuple[Tensor, Features]:
+        """Return D's logits and features, behind the chain of input transforms."""
+        x = self.transform_images(images, is_real, "extra")
+        inputs = (x,) if self.condition is None else (x, _repeated(self.condition, x))
+        if parameters is None:
+            return self.parts.judge_with_features(*inputs)
+        named = {f"discriminator.{name}": value for name, value in parameters.items()}
+        shown = _WithFeatures(self.parts.pair.discriminator)
+        found: tuple[Tensor, Features] = _functional(shown, named, *inputs)
+        return found
 
     def descend(self, loss: Tensor, own: Tensor) -> None:
         """Update the half's roles along their gradients of ``loss``.
@@ -309,7 +302,7 @@ def _repeated(condition: Tensor, x: Tensor) -> Tensor:
     return condition if times == 1 else torch.cat([condition] * times)
 
 
-def _functional(net: nn.Module, parameters: Functional, inputs: tuple[Tensor, ...]) -> Any:
+def _functional(net: nn.Module, parameters: Functional, *inputs: Tensor) -> Any:
     """Call a network with stand-ins for its parameters; its buffers are copied, so none moves."""
     buffers = {name: value.clone() for name, value in net.named_buffers()}
     return functional_call(net, {**buffers, **parameters}, inputs)

@@ -27,14 +27,14 @@ def test_a_failure_of_the_compiler_is_told(monkeypatch):
     }
 
 
-def test_a_cpu_without_a_compiler_is_told_before_anything_is_traced(monkeypatch):
+def test_a_cpu_without_a_compiler_is_told_before_anything_is_traced():
     from torch._inductor import config
 
-    monkeypatch.setattr(config.cpp, "cxx", (None, "no-such-compiler"))
     compiled.cpp_compiler.cache_clear()
     try:
-        running = trial(architecture="mlp", execution=Execution(backend="compiled"))
-        running.advance(3)
+        with config.patch({"cpp.cxx": (None, "no-such-compiler")}):
+            running = trial(architecture="mlp", execution=Execution(backend="compiled"))
+            running.advance(3)
     finally:
         compiled.cpp_compiler.cache_clear()
     assert running.execution == {
