@@ -214,8 +214,8 @@ def main() -> None:
     """Have them take turns, and print the differences."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--trials", type=int, default=20, help="one after the other")
-    parser.add_argument("--turns", type=int, default=300, help="of each")
-    parser.add_argument("--steps", type=int, default=5, help="in a turn")
+    parser.add_argument("--turns", type=int, default=60, help="of each")
+    parser.add_argument("--steps", type=int, default=50, help="in a turn")
     parser.add_argument("--device", default="cpu")
     add_options(parser)
     options = parser.parse_args()
