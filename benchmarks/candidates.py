@@ -31,8 +31,7 @@ ARRANGED: Mapping[str, bool] = {
     "join_batches": True,
     "onednn_linear": True,
 }
-"""What changes a float32 step by rounding alone; G's half besides takes the images of D's, as the
-copied loop's does."""
+"""What changes a float32 step by rounding alone."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from ganbench.plugin import (
 from ganbench.study.compute import set_up_torch
 from ganbench.study.paired import t_interval
 from ganbench.training import Trial
-from ganbench.training.hooks import overrides
+from ganbench.training.hooks import STEP_HOOKS, overrides
 from ganbench.training.tracing import Call, traced
 
 HEAD = (
@@ -48,11 +48,14 @@ HEAD = (
 )
 
 
+ZERO, NONE = torch.zeros(()), TrickParameters()
+
+
 class Idle(Trick):
     """Overrides the chained hooks of a step, and changes nothing."""
 
     name = "idle"
-    neutral = TrickParameters()
+    neutral = NONE
 
     def transform_latent(self, z: Tensor, buf: Buffers) -> Tensor:
         return z
@@ -82,38 +85,40 @@ class IdleLosses(Idle):
     """Overrides what adds to losses as well, or stands in for one."""
 
     name = "idle_losses"
-    zero = torch.zeros(())
 
     def generator_objective(self, step: GeneratorStep, buf: Buffers) -> Tensor:
         return step.adversarial_loss()
 
     def generator_penalty(self, step: GeneratorStep, buf: Buffers) -> Tensor:
-        return self.zero
+        return ZERO
 
     def discriminator_penalty(self, step: DiscriminatorStep, buf: Buffers) -> Tensor:
-        return self.zero
+        return ZERO
 
 
 def emptied(name: str) -> type[Trick]:
-    """Return a trick that overrides the hooks of the step that one of ours does, and is idle."""
+    """Return a trick that overrides the hooks of the step that one of ours does, and is idle.
+
+    Raises
+    ------
+    AttributeError
+        If one of them has no idle version here.
+    """
     cls = Host().find("trick", name).cls
-    idle = {hook for base in (Idle, IdleLosses) for hook in vars(base) if hasattr(Trick, hook)}
-    own = {
-        hook: getattr(IdleLosses, hook)
-        for hook in idle - {"name", "neutral"}
-        if callable(getattr(Trick, hook)) and getattr(cls, hook) is not getattr(Trick, hook)
+    hooks = [hook for hook in STEP_HOOKS if getattr(cls, hook) is not getattr(Trick, hook)]
+    own: dict[str, Any] = {hook: vars(IdleLosses).get(hook) or vars(Idle)[hook] for hook in hooks}
+    return type(f"Idle{cls.__name__}", (Trick,), {**own, "name": f"idle_{name}", "neutral": NONE})
+
+
+def ways() -> Mapping[str, Sequence[type[Trick]]]:
+    """Return six idle tricks each, by which hooks they override."""
+    count = len(SIX_TRICKS)
+    return {
+        "as the six tricks above": [emptied(name) for name in SIX_TRICKS],
+        "every chained hook": [
+            type(f"Idle{i}", (Idle,), {"name": f"idle{i}"}) for i in range(count)
+        ],
     }
-    names = {"name": f"idle_{name}", "neutral": TrickParameters(), "zero": IdleLosses.zero}
-    return type(f"Idle{cls.__name__}", (Trick,), {**names, **own})
-
-
-WAYS: Mapping[str, Sequence[type[Trick]]] = {
-    "as the six tricks above": [emptied(name) for name in SIX_TRICKS],
-    "every chained hook": [
-        type(f"Idle{i}", (Idle,), {"name": f"idle{i}"}) for i in range(len(SIX_TRICKS))
-    ],
-}
-"""Six idle tricks each, by which hooks they override."""
 
 
 class Summing(Objective):
@@ -125,13 +130,13 @@ class Summing(Objective):
     def discriminator_loss(self, *given: Tensor) -> Tensor:
         loss = self._objective.discriminator_loss(*given)
         for _ in range(self._zeros["discriminator"]):
-            loss = loss + IdleLosses.zero
+            loss = loss + ZERO
         return loss
 
     def generator_loss(self, *given: Any) -> Tensor:
         loss = self._objective.generator_loss(*given)
         for _ in range(self._zeros["generator"]):
-            loss = loss + IdleLosses.zero
+            loss = loss + ZERO
         return loss
 
 
@@ -171,6 +176,8 @@ def microseconds(trial: Trial, steps: int, device: str) -> float:
     trial.advance(steps)
     if device.startswith("cuda"):
         torch.cuda.synchronize()
+    if trial.diverged_at is not None:
+        raise SystemExit(f"it diverged at step {trial.diverged_at}: no steps to time")
     return (time.perf_counter() - began) / steps * 1e6
 
 
@@ -188,11 +195,11 @@ def turns(
     return took
 
 
-def row(way: str, options: argparse.Namespace) -> tuple[str, ...]:
+def row(way: str, classes: Sequence[type[Trick]], options: argparse.Namespace) -> tuple[str, ...]:
     """Return a line of the table: what six tricks cost that override hooks in a way."""
     without, differences, called = [], [], 0
     for _ in range(options.trials):
-        pair = trials(WAYS[way], options.device)
+        pair = trials(classes, options.device)
         called = calls(pair[1])
         bare, idle = turns(pair, options.turns, options.steps, options.device)
         without.append(statistics.median(bare))
@@ -222,13 +229,15 @@ def main() -> None:
     if options.write:
         expect_place(f"hooks {options.device}")
     set_up_torch(options.device)
-    body = table(HEAD, [row(way, options) for way in WAYS])
+    body = table(HEAD, [row(way, classes, options) for way, classes in ways().items()])
     print(body)
     if options.write:
         note = (
             f"Six tricks that override hooks and do nothing, against none, in the network for "
             f"points of two coordinates: the mean over {options.trials} trials, of each the median "
-            f"difference of {options.turns} pairs of turns of {options.steps} steps."
+            f"difference of {options.turns} pairs of turns of {options.steps} steps. Idle "
+            f"penalties are zeros, and adding them is counted on both sides; an idle objective "
+            f"hands on the loss that there would be without it."
         )
         write(f"hooks {options.device}", f"{note}\n\n{body}", options.device)
 

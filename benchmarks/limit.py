@@ -2,15 +2,15 @@
 
 ``python benchmarks/limit.py`` counts the floating-point operations of a step (PyTorch's own
 counter: products of matrices and convolutions, forwards and backwards), measures how fast this
-device multiplies two large matrices and computes a large convolution, for which PyTorch has
-different libraries, and sets the time that follows from the faster beside the time that a step
-takes: the rest is memory, small kernels, Python, launching, and the slower library.
+device multiplies two large matrices, how fast oneDNN does on a CPU, and how fast a large
+convolution is computed, and sets the time that follows from the fastest beside the time that a
+step takes: the rest is memory, small kernels, Python, launching, and the slower library.
 """
 
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -20,19 +20,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ganbench.study.compute import set_up_torch
 from ganbench.training import Trial
+from ganbench.training.linear import AVAILABLE, product
 
 SIDE = {"cpu": 1024, "cuda": 8192}
 """Of the matrices that are multiplied: large enough to be limited by arithmetic."""
 BATCH, MAPS, WIDTH = 16, 64, 64
 """Of the convolution: 3×3, of as many maps as it gives."""
 TURN_SECONDS = 1.0
-HEAD = (
-    "network",
-    "GFLOP/s, products",
-    "GFLOP/s, convolutions",
-    *("GFLOP a step", "limit, ms", "step, ms", "of the limit"),
-    *("arranged: GFLOP", "limit, ms", "step, ms", "of the limit"),
-)
 
 
 def seconds(action: Callable[[], object], device: str, rounds: int) -> float:
@@ -55,6 +49,16 @@ def product_rate(device: str, rounds: int) -> float:
     return 2 * side**3 / seconds(lambda: a @ b, device, rounds)
 
 
+def onednn_rate(device: str, rounds: int) -> float:
+    """Return the same of one that oneDNN computes; zero where it does not."""
+    if device != "cpu" or not AVAILABLE:
+        return 0.0
+    side = SIDE[device]
+    a, b = (torch.randn(side, side) for _ in range(2))
+    product(a, b)
+    return 2 * side**3 / seconds(lambda: product(a, b), device, rounds)
+
+
 def convolution_rate(device: str, rounds: int) -> float:
     """Return floating-point operations a second of a convolution, float32."""
     images = torch.randn(BATCH, MAPS, WIDTH, WIDTH, device=device)
@@ -62,6 +66,14 @@ def convolution_rate(device: str, rounds: int) -> float:
     convolve = partial(torch.nn.functional.conv2d, images, kernels, padding=1)
     convolve()
     return 2 * kernels.numel() * BATCH * WIDTH**2 / seconds(convolve, device, rounds)
+
+
+RATES: Mapping[str, Callable[[str, int], float]] = {
+    "GFLOP/s, products": product_rate,
+    "by oneDNN": onednn_rate,
+    "convolutions": convolution_rate,
+}
+HEAD = ("network", "GFLOP a step", *RATES, "limit, ms", "step, ms", "of the limit")
 
 
 def measured(trial: Trial, options: argparse.Namespace) -> tuple[float, float]:
@@ -88,18 +100,18 @@ def main() -> None:
     set_up_torch(options.device)
     rows = []
     for network in NETWORKS:
-        # Beside each other, since a shared machine is not always equally fast.
-        products = product_rate(options.device, options.rounds)
-        convolutions = convolution_rate(options.device, options.rounds)
-        row = [network.name, f"{products / 1e9:.0f}", f"{convolutions / 1e9:.0f}"]
-        for settings in ({}, ARRANGED):
-            trial = build(network, {}, settings, options.device, reuse=bool(settings))
+        for name, settings in (("", {}), (", arranged", ARRANGED)):
+            # Beside each other, since a shared machine is not always equally fast.
+            rates = [rate(options.device, options.rounds) for rate in RATES.values()]
+            trial = build(network, {}, settings, options.device, reuse=settings is ARRANGED)
             operations, took = measured(trial, options)
-            limit = operations / max(products, convolutions)
-            row += [f"{operations / 1e9:.3f}", f"{limit * 1e3:.2f}", f"{took * 1e3:.2f}"]
-            row.append(f"{limit / took:.0%}")
-        rows.append(tuple(row))
-        print(" | ".join(rows[-1]), flush=True)
+            limit = operations / max(rates)
+            figures = (operations / 1e9, *(rate / 1e9 for rate in rates))
+            row = [f"{network.name}{name}", f"{figures[0]:.3f}"]
+            row += [f"{figure:.0f}" if figure else "–" for figure in figures[1:]]
+            row += [f"{limit * 1e3:.2f}", f"{took * 1e3:.2f}", f"{limit / took:.0%}"]
+            rows.append(tuple(row))
+            print(" | ".join(row), flush=True)
     if options.write:
         write(f"limit {options.device}", table(HEAD, rows), options.device)
 

@@ -97,8 +97,8 @@ def main() -> None:
                 f"{options.seconds:g} s. `machine` counts the steps of one process a core "
                 f"together. `arranged`: with `latent.reuse`, as the copied loop has it, "
                 f"`channels_last`, `merge_upsampling`, `join_batches` and `onednn_linear`; "
-                f"`machine, compiled` and `bf16` have them too. –: not compiled, since five steps "
-                f"were not the eager ones closely enough."
+                f"`machine, compiled` and `bf16` have them too, where the last has no effect in "
+                f"bf16. –: not compiled, since five steps were not the eager ones closely enough."
             )
             body = f"{note}\n\n{table(HEAD, rows)}"
             write(f"step {options.device}", body, options.device)

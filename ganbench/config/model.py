@@ -152,8 +152,8 @@ eager on a CPU, and measured on CUDA."""
 
     def key_content(self) -> dict[str, Any]:
         """Return what enters a configuration's key."""
-        younger = ("channels_last", "merge_upsampling", "join_batches", "onednn_linear", "tf32")
-        return _key_content(self, (*younger, "together"))
+        arranged = ("channels_last", "merge_upsampling", "join_batches", "onednn_linear")
+        return _key_content(self, younger=(*arranged, "tf32", "together"))
 
 
 def way(backend: str, together: int) -> str:

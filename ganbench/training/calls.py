@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import record_function
 
 from ganbench.training.errors import HookError, HookResultError, NotApplicableError
 from ganbench.training.hooks import BUILD_HOOKS, HOST_HOOKS, STEP_HOOKS
@@ -78,6 +79,25 @@ class CheckedHook:
             self.reshaped = Reshaped(self._plugin, self._hook, *shapes)
         note(self._plugin, self._hook, arguments, result)
         return result
+
+
+class NamedHook:
+    """A step hook that a profiler sees by the names of its plugin and of itself.
+
+    Parameters
+    ----------
+    method, hook
+        As ``CheckedHook``'s.
+    """
+
+    def __init__(self, method: Callable[..., Any], hook: str) -> None:
+        plugin = getattr(method, "__self__", None)
+        self._method, self._name = method, f"{getattr(plugin, 'name', method)}.{hook}"
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the hook."""
+        with record_function(self._name):
+            return self._method(*arguments)
 
 
 def _problem(hook: str, result: Any, arguments: Sequence[Any]) -> str | None:

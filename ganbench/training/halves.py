@@ -8,7 +8,7 @@ from torch import Tensor
 from ganbench.plugin import DiscriminatorStep, GeneratorStep
 from ganbench.training.culprit import expect_shape
 from ganbench.training.networks import views
-from ganbench.training.update import Functional, Part, Parts, Update
+from ganbench.training.update import Asking, Functional, Part, Parts, Update
 
 
 class DiscriminatorUpdate(Update):
@@ -30,11 +30,11 @@ class DiscriminatorUpdate(Update):
             Leave the images, with their gradients, to G's update of the same number.
         """
         pair = self.parts.pair
-        view, self.condition = views(pair, batch)
+        view, condition = views(pair, batch)
         z = self.transform_latent(z)
         with self.parts.autocast():
             with torch.set_grad_enabled(shared):
-                made = self.generate(z)
+                made = self.generate(z, condition)
             if self.checked:
                 expect_shape("generator", made, tuple(view.shape))
             if shared:
@@ -42,7 +42,9 @@ class DiscriminatorUpdate(Update):
                 made = made.detach()
             real = self.transform_images(view, True)
             fake = self.transform_images(made, False)
-            real_logits, fake_logits = self.judge_both(self.judge, real, fake)
+            real_logits, fake_logits = self.judge_both(
+                lambda x: self.judge(x, condition), real, fake
+            )
             adversarial = self.parts.objective.discriminator_loss(
                 real_logits,
                 fake_logits,
@@ -51,19 +53,20 @@ class DiscriminatorUpdate(Update):
             )
             loss = adversarial
             if self._penalties:
+                asking = Asking(self, condition)
                 step = DiscriminatorStep(
                     generator=pair.generator,
                     discriminator=pair.discriminator,
                     latent=z,
-                    condition=self.condition,
+                    condition=condition,
                     real_images=view,
                     fake_images=made,
                     real=real,
                     fake=fake,
                     real_logits=real_logits,
                     fake_logits=fake_logits,
-                    discriminate=self.discriminate,
-                    judge=self.judge_plainly,
+                    discriminate=asking.discriminate,
+                    judge=asking.judge,
                 )
                 for penalty, buffers in self._penalties:
                     loss = loss + penalty(step, buffers)
@@ -76,8 +79,6 @@ class GeneratorUpdate(Update):
 
     def __init__(self, parts: Parts, repeat: int = 0) -> None:
         super().__init__(parts, "generator", repeat)
-        self._images: tuple[Tensor, Tensor] | None = None
-        self._own_draws = False
 
     def train(self, batch: Tensor, z: Tensor, shared: bool = False) -> Tensor:
         """Take the half-step and return the loss, 0-d, without gradient.
@@ -91,37 +92,37 @@ class GeneratorUpdate(Update):
         shared : bool
             Take the latents and images of D's update of the same number instead.
         """
-        real, self.condition = views(self.parts.pair, batch)
+        real, condition = views(self.parts.pair, batch)
         handed = self.parts.handed.pop(self.repeat, None) if shared else None
         z = self.transform_latent(z) if handed is None else handed[0]
         with self.parts.autocast():
-            fake = self.generate(z) if handed is None else handed[1]
+            fake = self.generate(z, condition) if handed is None else handed[1]
             if self.checked:
                 expect_shape("generator", fake, tuple(real.shape))
-            self._images = fake, real
-            if self._generator_objective or self._penalties:
-                loss, own = self._special_loss(z)
+            if not self._generator_objective and not self._penalties:
+                loss = own = self.adversarial_loss(fake, real, condition)
             else:
-                loss = own = self._adversarial_loss("own")
-            self._images = None  # nor what it took to make them
+                loss, own = self._special_loss(fake, real, condition, z)
         self.descend(loss, own)
         return loss.detach()
 
-    def _special_loss(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def _special_loss(
+        self, fake: Tensor, real: Tensor, condition: Tensor | None, z: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return G's loss with what tricks make of it, and without their penalties."""
-        pair, (fake, real) = self.parts.pair, self._under_way()
-        self._own_draws = True
+        pair = self.parts.pair
+        asking = _AskingForLosses(self, fake, real, condition)
         step = GeneratorStep(
             generator=pair.generator,
             discriminator=pair.discriminator,
             latent=z,
-            condition=self.condition,
+            condition=condition,
             fake=fake,
             real=real,
-            discriminate=self.discriminate,
-            adversarial_loss=self.adversarial_loss,
-            discriminator_loss=self.discriminator_loss,
-            judge=self.judge_plainly,
+            discriminate=asking.discriminate,
+            adversarial_loss=asking.adversarial_loss,
+            discriminator_loss=asking.discriminator_loss,
+            judge=asking.judge,
             optimizers=self.parts.optimizers,
         )
         own: Tensor
@@ -129,29 +130,42 @@ class GeneratorUpdate(Update):
             ((objective, buffers),) = self._generator_objective
             own = objective(step, buffers)
         else:
-            own = self.adversarial_loss()
+            own = step.adversarial_loss()
         loss = own
         for penalty, buffers in self._penalties:
             loss = loss + penalty(step, buffers)
         return loss, own
 
-    def adversarial_loss(self, parameters: Functional | None = None) -> Tensor:
-        """Return the objective's loss of G, for tricks; with ``parameters`` against another D.
-
-        Whoever asks first gets the step's own draws; whoever asks again must move nobody's.
-        """
+    def adversarial_loss(
+        self,
+        fake: Tensor,
+        real: Tensor,
+        condition: Tensor | None,
+        part: Part = "own",
+        parameters: Functional | None = None,
+    ) -> Tensor:
+        """Return the objective's loss of G; with ``parameters`` against a D that has those."""
+        objective, judge = self.parts.objective, self.judge
         if parameters is not None:
-            return self._adversarial_loss("extra", parameters)
-        part: Part = "own" if self._own_draws else "extra"
-        self._own_draws = False
-        return self._adversarial_loss(part)
+            judge = partial(self.judge_plainly, parameters=parameters)
+        real_logits = None
+        if objective.generator_needs_real:
+            real_logits = judge(self.transform_images(real, True, part), condition)
+        logits = judge(self.transform_images(fake, False, part), condition)
+        targets = self.targets(objective.generator_target, fake, False, "generator", part)
+        return objective.generator_loss(logits, targets, real_logits)
 
-    def discriminator_loss(self, parameters: Functional | None = None) -> Tensor:
-        """Return D's loss, for tricks; with ``parameters`` that of another D."""
-        fake, real = self._under_way()
+    def discriminator_loss(
+        self,
+        fake: Tensor,
+        real: Tensor,
+        condition: Tensor | None,
+        parameters: Functional | None = None,
+    ) -> Tensor:
+        """Return the objective's loss of D; with ``parameters`` that of a D that has those."""
         real_input = self.transform_images(real, True, "extra")
         fake_input = self.transform_images(fake, False, "extra")
-        judge = partial(self.judge_plainly, parameters=parameters)
+        judge = partial(self.judge_plainly, condition=condition, parameters=parameters)
         real_logits, fake_logits = self.judge_both(judge, real_input, fake_input, "extra")
         return self.parts.objective.discriminator_loss(
             real_logits,
@@ -160,20 +174,29 @@ class GeneratorUpdate(Update):
             self.targets(0.0, fake, False, "discriminator", "extra"),
         )
 
-    def _adversarial_loss(self, part: Part, parameters: Functional | None = None) -> Tensor:
-        fake, real = self._under_way()
-        objective, judge = self.parts.objective, self.judge
-        if parameters is not None:
-            judge = partial(self.judge_plainly, parameters=parameters)
-        real_logits = None
-        if objective.generator_needs_real:
-            real_logits = judge(self.transform_images(real, True, part))
-        logits = judge(self.transform_images(fake, False, part))
-        targets = self.targets(objective.generator_target, fake, False, "generator", part)
-        return objective.generator_loss(logits, targets, real_logits)
 
-    def _under_way(self) -> tuple[Tensor, Tensor]:
-        """Return the fake and the real images of the step under way."""
-        if self._images is None:
-            raise RuntimeError("asked for a loss after the step that it belongs to")
-        return self._images
+class _AskingForLosses(Asking):
+    """What tricks may ask in G's half besides: the losses of this step."""
+
+    __slots__ = ("_fake", "_losses", "_part", "_real")
+
+    def __init__(
+        self, update: GeneratorUpdate, fake: Tensor, real: Tensor, condition: Tensor | None
+    ) -> None:
+        self._update, self._condition = update, condition
+        self._losses, self._fake, self._real = update, fake, real
+        self._part: Part = "own"
+
+    def adversarial_loss(self, parameters: Functional | None = None) -> Tensor:
+        """Return G's loss: see ``GeneratorStep``."""
+        part: Part = "extra"
+        if parameters is None:
+            # Whoever asks first gets the step's own draws; whoever asks again must move nobody's.
+            part, self._part = self._part, part
+        return self._losses.adversarial_loss(
+            self._fake, self._real, self._condition, part, parameters
+        )
+
+    def discriminator_loss(self, parameters: Functional | None = None) -> Tensor:
+        """Return D's loss: see ``GeneratorStep``."""
+        return self._losses.discriminator_loss(self._fake, self._real, self._condition, parameters)

@@ -1,19 +1,20 @@
 """Products of dense layers on a CPU by oneDNN, the library that computes convolutions there.
 
 PyTorch multiplies float32 matrices on a CPU by the BLAS that it is built with, which its wheels for
-x86 take from MKL; on some processors oneDNN is twice as fast. It is reached by the operation that
-PyTorch's compiler uses, as an operation of our own, which tracers and compilers leave whole.
+x86 take from MKL; oneDNN may be faster. It is reached by the operation that PyTorch's compiler uses
+for weights that are constants, as an operation of our own, which that compiler leaves whole.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 from torch.utils.flop_counter import register_flop_formula
 
-WORTHWHILE = 2**21
-"""So many multiplications make up for what calling a product from Python takes."""
+WORTHWHILE = 2**22
+"""So many multiplications make up for what calling a layer's products from Python takes: where
+oneDNN needs half of the time, a fifth of the whole is spared from there on."""
 AVAILABLE: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 """Whether PyTorch has oneDNN on this machine, which it calls by its old name."""
 
@@ -25,7 +26,8 @@ class OneDnnLinear(nn.Linear):
     """A dense layer whose products oneDNN computes, forwards and backwards, where that pays.
 
     That is for batches of float32 vectors on a CPU, from ``WORTHWHILE`` multiplications a product,
-    and not under autocast or a transform of ``torch.func``. Elsewhere it is PyTorch's own.
+    and not under autocast, forward-mode differentiation or a transform of ``torch.func``. Elsewhere
+    it is PyTorch's own.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,14 +113,14 @@ class _ToOthers(Function):
         ctx: Any, factor: tuple[Tensor], b: Tensor, bias: Tensor | None, valued: bool
     ) -> Tensor:
         (a,) = factor
-        ctx.save_for_backward(a)
+        if ctx.needs_input_grad[1]:
+            ctx.save_for_backward(a)
         return _multiplied(a, b, bias) if valued else a.new_zeros(()).expand(len(a), len(b))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None, None]:
-        (a,) = ctx.saved_tensors
         _, wants_b, wants_bias, _ = ctx.needs_input_grad
-        of_b = product(grad.t(), a.t()) if wants_b else None
+        of_b = product(grad.t(), ctx.saved_tensors[0].t()) if wants_b else None
         return None, of_b, grad.sum(0) if wants_bias else None, None
 
 
@@ -140,10 +142,12 @@ def _takes(x: Tensor, weight: Tensor) -> bool:
         AVAILABLE
         and x.ndim == 2
         and len(x) * weight.numel() >= WORTHWHILE
+        and x.shape[1] == weight.shape[1]  # PyTorch tells what does not fit more clearly
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == "cpu"
         and not torch.is_autocast_enabled("cpu")
         and not torch._C._are_functorch_transforms_active()
+        and forward_ad._current_level < 0
     )
 
 

@@ -1,4 +1,4 @@
-"""Which options of how steps are computed change nothing in a trial, and why."""
+"""Which options of how steps are computed change nothing in them, and why."""
 
 from collections.abc import Sequence
 
@@ -41,13 +41,12 @@ def without_effect(config: TrialConfig, steps: Sequence[PairStep]) -> dict[str, 
             found["onednn_linear"] = "PyTorch has no oneDNN here"
         elif settings.amp != "off":
             found["onednn_linear"] = f"products are computed in {settings.amp}"
-        elif not any(_has_large(one, config) for one in steps):
-            found["onednn_linear"] = "no dense layer that is large enough"
+        elif not any(_has_large(one, config.batch_size) for one in steps):
+            found["onednn_linear"] = "no dense layer is large enough"
     return found
 
 
-def _has_large(one: PairStep, config: TrialConfig) -> bool:
-    """Say whether a pair has large dense layers, for the largest batches that they are given."""
-    judged = config.batch_size * (2 if one.parts.join else 1)
-    made = max(config.batch_size, config.evaluation.batch_size)
-    return has_large(one.pair.discriminator, judged) or has_large(one.pair.generator, made)
+def _has_large(one: PairStep, batch: int) -> bool:
+    """Say whether a pair has dense layers that are large in steps with batches of so many."""
+    judged = 2 * batch if one.parts.join else batch
+    return has_large(one.pair.discriminator, judged) or has_large(one.pair.generator, batch)

@@ -98,6 +98,7 @@ class PairStep:
             join=join and judges_each_alone(judge),
         )
         self.begun: set[Half] = set()
+        self._named = False
         self._plans = [
             (trick, hook, buffers)
             for trick in tricks
@@ -105,6 +106,12 @@ class PairStep:
         ]
         self._updates: dict[tuple[Half, int], DiscriminatorUpdate | GeneratorUpdate] = {}
         _refuse_gates(tricks, optimizers)
+
+    def name_hooks(self) -> None:
+        """Have profilers see each call of a hook by name, from now on."""
+        self._named = True
+        for update in self._updates.values():
+            update.use_hooks(checked=update.checked, named=True)
 
     def plan(self, step: int) -> Plan:
         """Return the updates of step ``step``.
@@ -199,7 +206,7 @@ class PairStep:
             raise told from error
         if update.checked and not is_traced():
             # Each result was looked at once; from now on the hooks are called bare.
-            update.use_hooks(checked=False)
+            update.use_hooks(checked=False, named=self._named)
         self.begun.add(half)
         return loss
 

@@ -18,7 +18,7 @@ from ganbench.training import sampling
 from ganbench.training.arithmetic import Arithmetic
 from ganbench.training.assembly import assemble
 from ganbench.training.backends import AsTraced, backend_of
-from ganbench.training.calls import blame, call_plugin
+from ganbench.training.calls import NamedHook, blame, call_plugin
 from ganbench.training.captured import Backend, CapturedSteps, how_taken
 from ganbench.training.errors import NonFiniteError
 from ganbench.training.evaluating import Evaluating, Weights, figure_name
@@ -156,6 +156,13 @@ class Trial:
             CapturedSteps(pair_step, precision, backend, partial(self._schedule, pair), self.steps)
             for pair, pair_step in enumerate(self._steps)
         ]
+
+    def name_hooks(self) -> None:
+        """Have profilers see each call of a step's hooks by name, from now on."""
+        for schedule in self._schedules:
+            schedule[:] = [(t, NamedHook(hook, "before_step"), own) for t, hook, own in schedule]
+        for pair_step in self._steps:
+            pair_step.name_hooks()
 
     def order_of_batches(self, repeat: int) -> Order:
         """Return the order of real images for a half's first update in a step, or a further.

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
@@ -21,7 +20,7 @@ from ganbench.plugin import (
     Role,
     Trick,
 )
-from ganbench.training.calls import CheckedHook
+from ganbench.training.calls import CheckedHook, NamedHook
 from ganbench.training.culprit import expect_shape
 from ganbench.training.hooks import overrides
 from ganbench.training.networks import BuiltPair
@@ -41,6 +40,11 @@ def collect(tricks: Sequence[Trick], buffers: dict[str, Buffers], name: str) -> 
     return tuple(
         (getattr(trick, name), buffers[trick.name]) for trick in tricks if overrides(trick, name)
     )
+
+
+def named_hooks(hooks: Sequence[Hook], name: str) -> tuple[Hook, ...]:
+    """Return implementations of a hook as profilers see them by name."""
+    return tuple((NamedHook(hook, name), buffers) for hook, buffers in hooks)
 
 
 class _WithFeatures(nn.Module):
@@ -109,31 +113,27 @@ class Update:
     repeat : int
         How many updates of this half come before it in a step. Each has the tricks' draws
         from streams of its own, so that an arm with more updates moves none of the first's.
-
-    Attributes
-    ----------
-    condition : Tensor or None
-        What the networks of a conditional pair are shown besides, in the step under way.
     """
 
     def __init__(self, parts: Parts, half: Half, repeat: int) -> None:
         self.parts, self.half, self.repeat = parts, half, repeat
         self.roles: list[Role] = [r for r, h in parts.built.halves.items() if h == half]
         self.params = {role: parts.built.parameters(role) for role in self.roles}
-        self.condition: Tensor | None = None
         self._constants: dict[tuple[float, int], Tensor] = {}
         self._buffers = {part: self._in_part(part, repeat) for part in get_args(Part)}
         clips = type(parts.objective).after_optimizer_step is not Objective.after_optimizer_step
         self._objective_clips = clips
         self.use_hooks(checked=True)
 
-    def use_hooks(self, checked: bool) -> None:
+    def use_hooks(self, checked: bool, named: bool = False) -> None:
         """Compose the update from the hooks in use.
 
         Parameters
         ----------
         checked : bool
             Look at each result, and blame an unusable one on its trick.
+        named : bool
+            Have profilers see the calls by name, unless results are looked at.
         """
         self.checked = checked
         self.looking: list[CheckedHook] = []
@@ -141,7 +141,7 @@ class Update:
         def hooks(name: str, part: Part = "own") -> tuple[Hook, ...]:
             found = collect(self.parts.tricks, self._buffers[part], name)
             if not checked:
-                return found
+                return named_hooks(found, name) if named else found
             looked_at = [(CheckedHook(hook, name), buffers) for hook, buffers in found]
             self.looking += [hook for hook, _ in looked_at]
             return tuple(looked_at)
@@ -197,29 +197,34 @@ class Update:
             t = hook(t, is_real, role, buffers)
         return t
 
-    def generate(self, z: Tensor) -> Tensor:
+    def generate(self, z: Tensor, condition: Tensor | None) -> Tensor:
         """Return G's output."""
-        generate, condition = self.parts.pair.generator, self.condition
+        generate = self.parts.pair.generator
         made: Tensor = generate(z) if condition is None else generate(z, condition)
         return made
 
-    def judge(self, x: Tensor) -> Tensor:
-        """Return D's logits of its inputs: one for each of them, which is looked at."""
-        logits = self.judge_plainly(x)
+    def judge(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        """Return D's logits of its inputs."""
+        judge = self.parts.pair.discriminator
+        logits: Tensor = judge(x) if condition is None else judge(x, _repeated(condition, x))
         if self.checked:
             expect_shape("discriminator", logits, (len(x), 1))
         return logits
 
-    def judge_plainly(self, x: Tensor, parameters: Functional | None = None) -> Tensor:
-        """Return D's logits of what has been through the transforms, whatever they are.
+    def judge_plainly(
+        self, x: Tensor, condition: Tensor | None, parameters: Functional | None = None
+    ) -> Tensor:
+        """Return D's logits of images that have been through the transforms.
 
         With ``parameters`` it is D with those in place of its own.
         """
-        judge: Any = self.parts.pair.discriminator
-        if parameters is not None:
-            judge = partial(_functional, judge, parameters)
-        condition = self.condition
-        logits: Tensor = judge(x) if condition is None else judge(x, _repeated(condition, x))
+        discriminator = self.parts.pair.discriminator
+        inputs = (x,) if condition is None else (x, _repeated(condition, x))
+        logits: Tensor = (
+            discriminator(*inputs)
+            if parameters is None
+            else _functional(discriminator, parameters, inputs)
+        )
         return logits
 
     def judge_both(
@@ -236,16 +241,20 @@ class Update:
         return judge(real), judge(fake)
 
     def discriminate(
-        self, images: Tensor, is_real: bool, parameters: Functional | None = None
+        self,
+        images: Tensor,
+        is_real: bool,
+        condition: Tensor | None,
+        parameters: Functional | None = None,
     ) -> tuple[Tensor, Features]:
-        """Return D's logits and features, behind the chain of input transforms."""
+        """Return D's logits and features of images, behind the chain of input transforms."""
         x = self.transform_images(images, is_real, "extra")
-        inputs = (x,) if self.condition is None else (x, _repeated(self.condition, x))
+        inputs = (x,) if condition is None else (x, _repeated(condition, x))
         if parameters is None:
             return self.parts.judge_with_features(*inputs)
         named = {f"discriminator.{name}": value for name, value in parameters.items()}
         shown = _WithFeatures(self.parts.pair.discriminator)
-        found: tuple[Tensor, Features] = _functional(shown, named, *inputs)
+        found: tuple[Tensor, Features] = _functional(shown, named, inputs)
         return found
 
     def descend(self, loss: Tensor, own: Tensor) -> None:
@@ -291,6 +300,31 @@ class Update:
         }
 
 
+class Asking:
+    """What tricks may ask of D in a step: D as that step shows it, with its condition.
+
+    Parameters
+    ----------
+    update : Update
+    condition : Tensor or None
+    """
+
+    __slots__ = ("_condition", "_update")
+
+    def __init__(self, update: Update, condition: Tensor | None) -> None:
+        self._update, self._condition = update, condition
+
+    def judge(self, x: Tensor) -> Tensor:
+        """Return D's logits: see ``Judge``."""
+        return self._update.judge_plainly(x, self._condition)
+
+    def discriminate(
+        self, images: Tensor, is_real: bool, parameters: Functional | None = None
+    ) -> tuple[Tensor, Features]:
+        """Return D's logits and features: see ``Discriminate``."""
+        return self._update.discriminate(images, is_real, self._condition, parameters)
+
+
 def _repeated(condition: Tensor, x: Tensor) -> Tensor:
     """Return a condition for a batch that is made of several, as mixed batches are."""
     times, rest = divmod(len(x), len(condition))
@@ -302,7 +336,7 @@ def _repeated(condition: Tensor, x: Tensor) -> Tensor:
     return condition if times == 1 else torch.cat([condition] * times)
 
 
-def _functional(net: nn.Module, parameters: Functional, *inputs: Tensor) -> Any:
+def _functional(net: nn.Module, parameters: Functional, inputs: tuple[Tensor, ...]) -> Any:
     """Call a network with stand-ins for its parameters; its buffers are copied, so none moves."""
     buffers = {name: value.clone() for name, value in net.named_buffers()}
     return functional_call(net, {**buffers, **parameters}, inputs)

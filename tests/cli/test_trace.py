@@ -115,6 +115,11 @@ def test_a_reason_for_another_day_is_not_told_of_an_arm_that_applies(trace):
     assert "not on Sundays" not in result.output
 
 
+def test_a_penalty_is_shown_with_what_it_returns_alone(trace):
+    (line,) = {one for one in arm(trace(), "mine") if "generator_penalty" in one}
+    assert line in ("mine.generator_penalty() → 0", "mine.generator_penalty() → -0")
+
+
 def test_a_hook_that_fails_is_named_and_the_other_arms_are_shown(trace):
     result = trace(body="raise ValueError('no')")
     assert result.exit_code == 1

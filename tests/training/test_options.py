@@ -1,5 +1,7 @@
 """Options of how steps are computed that change nothing say so."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from ganbench.training.options import without_effect
 
 EVERY = {"channels_last": True, "merge_upsampling": True, "join_batches": True}
 NOT_ALONE = "D is not known to judge each image by itself"
-SMALL = "no dense layer that is large enough"
+SMALL = "no dense layer is large enough"
 NO_DOUBLING = "no doubling with a plain 3×3 convolution behind it"
 
 
@@ -64,42 +66,38 @@ def test_all_that_works_is_not_told():
 
 
 def large(**execution):
-    """Return a dense trial whose products of 64 rows, 256 columns and 256 more oneDNN takes."""
+    """Return a dense trial with products of 64 rows, 256 columns and 256 more: 2**22."""
     config = tiny_config({}, "mlp", {"hidden": 256}, batch_size=64)
     return config.model_copy(update={"execution": Execution(onednn_linear=True, **execution)})
 
 
-@pytest.mark.parametrize(
-    ("config", "device", "expected"),
-    [
-        (large(), "cpu", None),
-        (large(amp="bf16"), "cpu", "products are computed in bf16"),
-        (large(), "meta", "not on a CPU"),
-        (tiny_config(architecture="mlp", execution=Execution(onednn_linear=True)), "cpu", SMALL),
-    ],
-)
-def test_where_onednn_multiplies_nothing_is_told(config, device, expected):
+def of_onednn(config):
     trial = Trial(config, 0, tiny_data(items=200), Host(), torch.device("cpu"))
-    for step in trial._steps:
-        object.__setattr__(step.parts.built.context, "device", torch.device(device))
-    found = without_effect(config, trial._steps)
-    assert found == ({} if expected is None else {"onednn_linear": expected})
+    return trial.execution.get("without_effect", {}).get("onednn_linear")
 
 
-@pytest.mark.parametrize(
-    ("joined", "sampled", "expected"), [(0, 8, SMALL), (1, 8, None), (0, 64, None)]
-)
-def test_what_counts_is_the_largest_batch_that_a_network_is_given(joined, sampled, expected):
-    """Of 32 images D judges 64 with its batches joined; G may sample more than it trains with."""
-    config = large(join_batches=bool(joined))
-    evaluation = config.evaluation.model_copy(update={"batch_size": sampled})
-    config = config.model_copy(update={"batch_size": 31, "evaluation": evaluation})
-    trial = Trial(config, 0, tiny_data(items=200), Host(), torch.device("cpu"))
-    found = trial.execution.get("without_effect", {})
-    assert found.get("onednn_linear") == expected
-
-
-def test_a_pytorch_without_onednn_is_told(monkeypatch):
+def test_where_onednn_multiplies_nothing_is_told(monkeypatch):
+    monkeypatch.setattr("ganbench.training.options.AVAILABLE", True)
+    assert of_onednn(large()) is None
+    assert of_onednn(large(amp="bf16")) == "products are computed in bf16"
+    small = tiny_config(architecture="mlp", execution=Execution(onednn_linear=True))
+    assert of_onednn(small) == SMALL
     monkeypatch.setattr("ganbench.training.options.AVAILABLE", False)
-    trial = Trial(large(), 0, tiny_data(items=200), Host(), torch.device("cpu"))
-    assert trial.execution["without_effect"]["onednn_linear"] == "PyTorch has no oneDNN here"
+    assert of_onednn(large()) == "PyTorch has no oneDNN here"
+
+
+def test_elsewhere_than_on_a_cpu_onednn_multiplies_nothing():
+    context = SimpleNamespace(device=torch.device("cuda"))
+    parts = SimpleNamespace(built=SimpleNamespace(context=context), tricks=(), join=False)
+    step = SimpleNamespace(parts=parts, pair=SimpleNamespace(generator=None, discriminator=None))
+    assert without_effect(large(), [step]) == {"onednn_linear": "not on a CPU"}
+
+
+@pytest.mark.parametrize(
+    ("batch", "joined", "expected"), [(64, False, None), (63, False, SMALL), (32, True, None)]
+)
+def test_what_counts_is_the_batch_that_a_network_is_given(monkeypatch, batch, joined, expected):
+    """With its batches joined D judges twice as many."""
+    monkeypatch.setattr("ganbench.training.options.AVAILABLE", True)
+    config = large(join_batches=joined).model_copy(update={"batch_size": batch})
+    assert of_onednn(config) == expected
