@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,16 @@ class Profile:
     outside : float
         The share of what is no operation: Python, hooks, launching.
     backend : str
+    hooks : tuple of (str, float)
+        Hooks, as ``trick.hook``, and the share of the time inside each, the largest first: what
+        they call is in it, and counted above as well; their backward passes are not.
     """
 
     seconds: float
     shares: tuple[tuple[str, float], ...]
     outside: float
     backend: str
+    hooks: tuple[tuple[str, float], ...] = ()
 
 
 def show_profiles(plan: RunPlan) -> int:
@@ -102,6 +106,7 @@ def profile_arm(config: TrialConfig, data: Data, plan: RunPlan, path: Path) -> P
     trial = Trial(longer, plan.study.all_seeds[0], data, plan.host, device)
     trial.advance(WARM_STEPS)
     seconds = _timed(trial, device)
+    trial.name_hooks()
     wanted = {ProfilerActivity.CPU, ProfilerActivity.CUDA} & set(supported_activities())  # type: ignore[no-untyped-call]
     with profile(activities=sorted(wanted, key=str)) as watched:
         watched_seconds = _timed(trial, device) * STEPS
@@ -110,13 +115,12 @@ def profile_arm(config: TrialConfig, data: Data, plan: RunPlan, path: Path) -> P
         watched.export_chrome_trace(str(path))
     except OSError as error:
         raise GanbenchError(f"{path}: cannot be written: {error.strerror or error}") from error
-    events = spent_in_operations(watched.key_averages(), device)
-    operations = sorted(
-        ((key, spent / watched_seconds) for key, spent in events),
-        key=lambda entry: -entry[1],
-    )
+    averages = watched.key_averages()
+    operations = _shares(spent_in_operations(averages, device), watched_seconds)
+    names = {trick.name for trick in trial.tricks}
+    hooks = _shares(spent_in_hooks(averages, device, names), watched_seconds)
     outside = max(0.0, 1 - sum(share for _, share in operations))
-    return Profile(seconds, tuple(operations), outside, trial.execution["backend"])
+    return Profile(seconds, operations, outside, trial.execution["backend"], hooks)
 
 
 def spent_in_operations(events: Iterable[Any], device: torch.device) -> Sequence[tuple[str, float]]:
@@ -130,15 +134,38 @@ def spent_in_operations(events: Iterable[Any], device: torch.device) -> Sequence
     return [(event.key, event.self_cpu_time_total / 1e6) for event in own]
 
 
+def spent_in_hooks(
+    events: Iterable[Any], device: torch.device, tricks: Collection[str]
+) -> Sequence[tuple[str, float]]:
+    """Return the seconds inside each hook of some tricks, of a profile's averages.
+
+    On CUDA those of the kernels that it launches.
+    """
+    own = [e for e in events if e.key.partition(".")[0] in tricks]
+    own = [event for event in own if event.device_type == DeviceType.CPU]
+    if device.type == "cuda":
+        return [(event.key, event.device_time_total / 1e6) for event in own]
+    return [(event.key, event.cpu_time_total / 1e6) for event in own]
+
+
+def _shares(spent: Sequence[tuple[str, float]], whole: float) -> tuple[tuple[str, float], ...]:
+    """Return seconds as shares of a whole, the largest first."""
+    shares = ((key, seconds / whole) for key, seconds in spent)
+    return tuple(sorted(shares, key=lambda entry: -entry[1]))
+
+
 def profile_lines(found: Profile) -> Sequence[str]:
     """Return what is printed of a profile."""
     named = found.shares[:SHOWN]
     rest = sum(share for _, share in found.shares[SHOWN:])
+    inside = [f"{share:>5.0%}  {name}" for name, share in found.hooks]
     return [
         f"{duration(found.seconds)} a step, {found.backend}",
         *(f"{share:>5.0%}  {name}" for name, share in named),
         f"{rest:>5.0%}  {len(found.shares) - len(named)} other operations",
         f"{found.outside:>5.0%}  outside of operations: Python, hooks, launching",
+        *(["of all this inside hooks, their backward passes left out:"] if inside else []),
+        *inside,
     ]
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ganbench.study.results import ArmResult, StudyResults, TrialResult
@@ -15,24 +15,28 @@ each with why it changed nothing."""
 EAGER: Execution = {"backend": "eager"}
 
 
-def how_steps_were_taken(executions: Sequence[Execution | None]) -> str:
+def how_steps_were_taken(
+    executions: Sequence[Execution | None], untold: Container[str] = ()
+) -> str:
     """Return how the trials of an arm were computed: alike, or how many in which way.
 
     Parameters
     ----------
     executions : sequence of mapping or None
         None for a trial that tells nothing, of a version that had no choice.
+    untold : container of str
+        Options that are not named though they had no effect.
     """
-    ways = Counter(_words(execution or EAGER) for execution in executions)
+    ways = Counter(_words(execution or EAGER, untold) for execution in executions)
     if len(ways) == 1:
         return next(iter(ways))
     return "; ".join(f"{count} of {ways.total()} {way}" for way, count in ways.most_common())
 
 
-def _words(execution: Execution) -> str:
+def _words(execution: Execution, untold: Container[str]) -> str:
     backend, reason = execution["backend"], execution.get("reason")
     told = str(backend) if reason is None else f"{backend} ({reason})"
-    idle = execution.get("without_effect") or {}
+    idle = {name: why for name, why in _idle(execution).items() if name not in untold}
     options = ", ".join(f"{name} ({why})" for name, why in idle.items())
     return f"{told}, without effect: {options}" if options else told
 
@@ -57,8 +61,10 @@ def mixed_costs(results: StudyResults) -> dict[str, tuple[str, str]]:
         seeds = sorted(ours.keys() & theirs.keys())
         alike = _asked(arm) == _asked(reference)
         if any(_is_mixed(ours[seed], theirs[seed], alike) for seed in seeds):
-            sides = ([side[seed] for seed in seeds] for side in (ours, theirs))
-            mine, other = (how_steps_were_taken(side) for side in sides)
+            sides = [[side[seed] for seed in seeds] for side in (ours, theirs)]
+            # What nobody had tells the two apart in nothing.
+            common = set.intersection(*(set(_idle(one)) for side in sides for one in side))
+            mine, other = (how_steps_were_taken(side, common) for side in sides)
             found[arm.name] = mine, other
     return found
 
@@ -96,7 +102,11 @@ def _is_mixed(ours: Execution, theirs: Execution, alike: bool) -> bool:
 
 
 def _lost_joining(execution: Execution) -> bool:
-    return "join_batches" in (execution.get("without_effect") or {})
+    return "join_batches" in _idle(execution)
+
+
+def _idle(execution: Execution) -> Mapping[str, str]:
+    return execution.get("without_effect") or {}
 
 
 def _adverb(ways: str) -> str:

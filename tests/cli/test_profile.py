@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from torch.autograd import DeviceType
 
 from ganbench.cli.main import cli
-from ganbench.cli.profile import Profile, profile_lines, spent_in_operations
+from ganbench.cli.profile import Profile, profile_lines, spent_in_hooks, spent_in_operations
 
 STUDY = """
 name: profiled
@@ -59,6 +59,9 @@ def test_each_arm_has_its_shares_and_its_trace(tmp_path, monkeypatch):
     for path in traces:
         names = {event.get("name") for event in json.loads(path.read_text())["traceEvents"]}
         assert "aten::addmm" in names
+        assert ("label_smoothing.transform_targets" in names) == (path.stem == "label-smoothing")
+    assert result.output.count("inside hooks") == 1
+    assert result.output.count("%  label_smoothing.transform_targets\n") == 1
     # Nothing was trained: a run of the study finds nothing in its way.
     assert [p.name for p in (tmp_path / "reports/profiled").iterdir()] == ["profiles"]
 
@@ -76,6 +79,23 @@ def test_on_a_gpu_a_kernel_counts_once_though_it_is_told_twice():
     ]
     assert spent_in_operations(events, torch.device("cuda:0")) == [("aten::mul", 30e-6)]
     assert spent_in_operations(events, torch.device("cpu")) == [("aten::mul", 5e-6)]
+
+
+def test_hooks_are_told_with_what_they_call_and_nobody_elses():
+    def event(key, device_type=DeviceType.CPU, on_device=0.0):
+        times = {"cpu_time_total": 7.0, "device_time_total": on_device}
+        return SimpleNamespace(key=key, device_type=device_type, **times)
+
+    events = [
+        event("ema.after_optimizer_step", on_device=30.0),
+        event("ema.after_optimizer_step", DeviceType.CUDA, 30.0),
+        event("Optimizer.step#Adam.step"),
+        event("aten::mul"),
+    ]
+    hook = "ema.after_optimizer_step"
+    assert spent_in_hooks(events, torch.device("cuda:0"), {"ema"}) == [(hook, 30e-6)]
+    assert spent_in_hooks(events[:1] + events[2:], torch.device("cpu"), {"ema"}) == [(hook, 7e-6)]
+    assert spent_in_hooks(events, torch.device("cpu"), set()) == []
 
 
 def test_shares_add_up_to_a_whole():

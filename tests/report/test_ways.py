@@ -126,6 +126,16 @@ def test_a_cost_that_counts_batches_that_one_of_them_could_not_join_is_marked(tm
     assert not mixed_costs(taken(tmp_path / "asked", eager, always(lost), eager, levels=asked))
 
 
+def test_options_that_nobody_had_are_left_out_of_what_tells_two_arms_apart(tmp_path):
+    flat = {"channels_last": "no convolutions"}
+    lost = {"backend": "eager", "without_effect": {**flat, "join_batches": "D is not known to"}}
+    plain = always({"backend": "eager", "without_effect": flat})
+    (note,) = cost_notes(taken(tmp_path / "lost", plain, always(lost), plain))
+    assert (
+        "eagerly, without effect: join_batches (D is not known to), the baseline's eagerly." in note
+    )
+
+
 def test_what_preparing_took_stands_beside_the_steps_where_it_is_a_second_or_more(tmp_path):
     plain = build_study(tmp_path / "made", seeds=4, arms=3)
     seconds = dict(zip(NAMES, (6.0, 0.2, None), strict=True))
