@@ -1,7 +1,7 @@
 """What penalties and objectives of a trick see of the step they take part in."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -37,7 +37,7 @@ class Discriminate(Protocol):
         ...
 
 
-class DiscriminatorStep(NamedTuple):
+class DiscriminatorStep:
     """The discriminator's half of a step, after both forward passes.
 
     Attributes
@@ -71,7 +71,7 @@ class DiscriminatorStep(NamedTuple):
     judge: Judge
 
 
-class GeneratorStep(NamedTuple):
+class GeneratorStep:
     """The generator's half of a step, before D has seen the fakes.
 
     Attributes

@@ -5,10 +5,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ganbench.plugin import DiscriminatorStep, GeneratorStep
+from ganbench.plugin import DiscriminatorStep, Features, GeneratorStep
 from ganbench.training.culprit import expect_shape
 from ganbench.training.networks import views
-from ganbench.training.update import Asking, Functional, Part, Parts, Update
+from ganbench.training.update import Functional, Part, Parts, Update
 
 
 class DiscriminatorUpdate(Update):
@@ -53,20 +53,8 @@ class DiscriminatorUpdate(Update):
             )
             loss = adversarial
             if self._penalties:
-                asking = Asking(self, condition)
-                step = DiscriminatorStep(
-                    generator=pair.generator,
-                    discriminator=pair.discriminator,
-                    latent=z,
-                    condition=condition,
-                    real_images=view,
-                    fake_images=made,
-                    real=real,
-                    fake=fake,
-                    real_logits=real_logits,
-                    fake_logits=fake_logits,
-                    discriminate=asking.discriminate,
-                    judge=asking.judge,
+                step = StepOfD(
+                    self, z, condition, (view, made), (real, fake), (real_logits, fake_logits)
                 )
                 for penalty, buffers in self._penalties:
                     loss = loss + penalty(step, buffers)
@@ -110,21 +98,7 @@ class GeneratorUpdate(Update):
         self, fake: Tensor, real: Tensor, condition: Tensor | None, z: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return G's loss with what tricks make of it, and without their penalties."""
-        pair = self.parts.pair
-        asking = _AskingForLosses(self, fake, real, condition)
-        step = GeneratorStep(
-            generator=pair.generator,
-            discriminator=pair.discriminator,
-            latent=z,
-            condition=condition,
-            fake=fake,
-            real=real,
-            discriminate=asking.discriminate,
-            adversarial_loss=asking.adversarial_loss,
-            discriminator_loss=asking.discriminator_loss,
-            judge=asking.judge,
-            optimizers=self.parts.optimizers,
-        )
+        step = StepOfG(self, z, condition, fake, real)
         own: Tensor
         if self._generator_objective:
             ((objective, buffers),) = self._generator_objective
@@ -175,16 +149,62 @@ class GeneratorUpdate(Update):
         )
 
 
-class _AskingForLosses(Asking):
-    """What tricks may ask in G's half besides: the losses of this step."""
+class AskedOfD:
+    """What tricks may ask of D in a half-step: as it sees that one, with its condition."""
 
-    __slots__ = ("_fake", "_losses", "_part", "_real")
+    _update: Update
+    condition: Tensor | None
+
+    def judge(self, x: Tensor) -> Tensor:
+        """Return logits: see ``Judge``."""
+        return self._update.judge_plainly(x, self.condition)
+
+    def discriminate(
+        self, images: Tensor, is_real: bool, parameters: Functional | None = None
+    ) -> tuple[Tensor, Features]:
+        """Return logits and features: see ``Discriminate``."""
+        return self._update.discriminate(images, is_real, self.condition, parameters)
+
+
+class StepOfD(AskedOfD, DiscriminatorStep):
+    """D's half as tricks see it: one object, since some are made for every step."""
 
     def __init__(
-        self, update: GeneratorUpdate, fake: Tensor, real: Tensor, condition: Tensor | None
+        self,
+        update: Update,
+        latent: Tensor,
+        condition: Tensor | None,
+        images: tuple[Tensor, Tensor],
+        inputs: tuple[Tensor, Tensor],
+        logits: tuple[Tensor, Tensor],
     ) -> None:
-        self._update, self._condition = update, condition
-        self._losses, self._fake, self._real = update, fake, real
+        pair = update.parts.built.pair
+        self._update = update
+        self.generator, self.discriminator = pair.generator, pair.discriminator
+        self.latent, self.condition = latent, condition
+        self.real_images, self.fake_images = images
+        self.real, self.fake = inputs
+        self.real_logits, self.fake_logits = logits
+
+
+class StepOfG(AskedOfD, GeneratorStep):
+    """G's half as tricks see it."""
+
+    _update: GeneratorUpdate
+
+    def __init__(
+        self,
+        update: GeneratorUpdate,
+        latent: Tensor,
+        condition: Tensor | None,
+        fake: Tensor,
+        real: Tensor,
+    ) -> None:
+        pair = update.parts.built.pair
+        self._update, self.optimizers = update, update.parts.optimizers
+        self.generator, self.discriminator = pair.generator, pair.discriminator
+        self.latent, self.condition = latent, condition
+        self.fake, self.real = fake, real
         self._part: Part = "own"
 
     def adversarial_loss(self, parameters: Functional | None = None) -> Tensor:
@@ -193,10 +213,8 @@ class _AskingForLosses(Asking):
         if parameters is None:
             # Whoever asks first gets the step's own draws; whoever asks again must move nobody's.
             part, self._part = self._part, part
-        return self._losses.adversarial_loss(
-            self._fake, self._real, self._condition, part, parameters
-        )
+        return self._update.adversarial_loss(self.fake, self.real, self.condition, part, parameters)
 
     def discriminator_loss(self, parameters: Functional | None = None) -> Tensor:
         """Return D's loss: see ``GeneratorStep``."""
-        return self._losses.discriminator_loss(self._fake, self._real, self._condition, parameters)
+        return self._update.discriminator_loss(self.fake, self.real, self.condition, parameters)

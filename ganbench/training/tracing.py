@@ -9,13 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganbench.plugin import (
-    Buffers,
-    DiscriminatorStep,
-    GeneratorStep,
-    LatentSpec,
-    TrainingSpec,
-)
+from ganbench.plugin import Buffers, LatentSpec, TrainingSpec
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ def _describe(value: Any) -> str:
         return f"latent of {value.dimension}"
     if isinstance(value, nn.Module | TrainingSpec):
         return type(value).__name__
-    if isinstance(value, Buffers | DiscriminatorStep | GeneratorStep) or value is None:
+    if isinstance(value, Buffers) or value is None:
         return ""
     if isinstance(value, Mapping):
         return ", ".join(map(str, value)) or "none"

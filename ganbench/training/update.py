@@ -300,31 +300,6 @@ class Update:
         }
 
 
-class Asking:
-    """What tricks may ask of D in a step: D as that step shows it, with its condition.
-
-    Parameters
-    ----------
-    update : Update
-    condition : Tensor or None
-    """
-
-    __slots__ = ("_condition", "_update")
-
-    def __init__(self, update: Update, condition: Tensor | None) -> None:
-        self._update, self._condition = update, condition
-
-    def judge(self, x: Tensor) -> Tensor:
-        """Return D's logits: see ``Judge``."""
-        return self._update.judge_plainly(x, self._condition)
-
-    def discriminate(
-        self, images: Tensor, is_real: bool, parameters: Functional | None = None
-    ) -> tuple[Tensor, Features]:
-        """Return D's logits and features: see ``Discriminate``."""
-        return self._update.discriminate(images, is_real, self._condition, parameters)
-
-
 def _repeated(condition: Tensor, x: Tensor) -> Tensor:
     """Return a condition for a batch that is made of several, as mixed batches are."""
     times, rest = divmod(len(x), len(condition))
