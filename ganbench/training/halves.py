@@ -150,10 +150,16 @@ class GeneratorUpdate(Update):
 
 
 class AskedOfD:
-    """What tricks may ask of D in a half-step: as it sees that one, with its condition."""
+    """What tricks may ask of D in a half-step: as it sees that one, with its condition.
+
+    Nothing of it can be set, since other tricks see it too.
+    """
 
     _update: Update
     condition: Tensor | None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name} of a step cannot be set: other tricks see it too")
 
     def judge(self, x: Tensor) -> Tensor:
         """Return logits: see ``Judge``."""
@@ -178,19 +184,20 @@ class StepOfD(AskedOfD, DiscriminatorStep):
         inputs: tuple[Tensor, Tensor],
         logits: tuple[Tensor, Tensor],
     ) -> None:
-        pair = update.parts.built.pair
-        self._update = update
-        self.generator, self.discriminator = pair.generator, pair.discriminator
-        self.latent, self.condition = latent, condition
-        self.real_images, self.fake_images = images
-        self.real, self.fake = inputs
-        self.real_logits, self.fake_logits = logits
+        pair, own = update.parts.built.pair, vars(self)
+        own["_update"] = update
+        own["generator"], own["discriminator"] = pair.generator, pair.discriminator
+        own["latent"], own["condition"] = latent, condition
+        own["real_images"], own["fake_images"] = images
+        own["real"], own["fake"] = inputs
+        own["real_logits"], own["fake_logits"] = logits
 
 
 class StepOfG(AskedOfD, GeneratorStep):
     """G's half as tricks see it."""
 
     _update: GeneratorUpdate
+    _part: Part
 
     def __init__(
         self,
@@ -200,19 +207,19 @@ class StepOfG(AskedOfD, GeneratorStep):
         fake: Tensor,
         real: Tensor,
     ) -> None:
-        pair = update.parts.built.pair
-        self._update, self.optimizers = update, update.parts.optimizers
-        self.generator, self.discriminator = pair.generator, pair.discriminator
-        self.latent, self.condition = latent, condition
-        self.fake, self.real = fake, real
-        self._part: Part = "own"
+        pair, own = update.parts.built.pair, vars(self)
+        own["_update"], own["optimizers"] = update, update.parts.optimizers
+        own["generator"], own["discriminator"] = pair.generator, pair.discriminator
+        own["latent"], own["condition"] = latent, condition
+        own["fake"], own["real"] = fake, real
+        own["_part"] = "own"
 
     def adversarial_loss(self, parameters: Functional | None = None) -> Tensor:
         """Return G's loss: see ``GeneratorStep``."""
         part: Part = "extra"
         if parameters is None:
             # Whoever asks first gets the step's own draws; whoever asks again must move nobody's.
-            part, self._part = self._part, part
+            part, vars(self)["_part"] = self._part, part
         return self._update.adversarial_loss(self.fake, self.real, self.condition, part, parameters)
 
     def discriminator_loss(self, parameters: Functional | None = None) -> Tensor:

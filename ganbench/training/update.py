@@ -42,11 +42,6 @@ def collect(tricks: Sequence[Trick], buffers: dict[str, Buffers], name: str) -> 
     )
 
 
-def named_hooks(hooks: Sequence[Hook], name: str) -> tuple[Hook, ...]:
-    """Return implementations of a hook as profilers see them by name."""
-    return tuple((NamedHook(hook, name), buffers) for hook, buffers in hooks)
-
-
 class _WithFeatures(nn.Module):
     """Gives ``functional_call`` a D that shows its features."""
 
@@ -140,8 +135,10 @@ class Update:
 
         def hooks(name: str, part: Part = "own") -> tuple[Hook, ...]:
             found = collect(self.parts.tricks, self._buffers[part], name)
+            if not checked and not named:
+                return found
             if not checked:
-                return named_hooks(found, name) if named else found
+                return tuple((NamedHook(hook, name), buffers) for hook, buffers in found)
             looked_at = [(CheckedHook(hook, name), buffers) for hook, buffers in found]
             self.looking += [hook for hook, _ in looked_at]
             return tuple(looked_at)

@@ -1,5 +1,6 @@
 """What a trick may ask D besides the step's own passes, and what an objective may do to it."""
 
+import pytest
 import torch
 from surface_trials import CPU, make, trial
 
@@ -110,3 +111,27 @@ def test_an_objective_may_clip_the_critics_weights():
     pair = running.pairs[0].pair
     assert all(p.abs().max() <= 0.01 for p in pair.discriminator.parameters())
     assert any(p.abs().max() > 0.01 for p in pair.generator.parameters())
+
+
+def test_a_step_cannot_be_changed_under_other_tricks_and_outlives_its_call():
+    kept = []
+
+    def generator_penalty(self, step, buf):
+        for name in ("fake", "judge", "anything"):
+            with pytest.raises(AttributeError, match=f"{name} of a step cannot be set"):
+                setattr(step, name, step.fake)
+        kept.append((step, step.adversarial_loss()))
+        return kept[-1][1] * 0
+
+    def discriminator_penalty(self, step, buf):
+        with pytest.raises(AttributeError, match="real of a step cannot be set"):
+            step.real = step.fake
+        return step.real_logits.mean() * 0
+
+    hooks = {"generator_penalty": generator_penalty, "discriminator_penalty": discriminator_penalty}
+    running = trial(make("keeps", **hooks))
+    running.advance(2)
+    (first, _), (second, _) = kept
+    assert not torch.equal(first.fake, second.fake)
+    # Of a later step's D, and still of its own images.
+    assert not torch.equal(first.adversarial_loss(), second.adversarial_loss())
